@@ -14,8 +14,9 @@ from pricematch.errors import ModelOutputError, StoreUnavailable
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
 from pricematch.serving import snapshots as live_catalogue
+from pricematch.serving.changes import Held
 from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.snapshots import Held, Snapshot, Snapshots
+from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, image_bytes
 from tests.support.served import put

@@ -16,6 +16,7 @@ from pricematch.catalogue.features import (
     parse_hashes,
 )
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
+from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
 from pricematch.matching.made_features import MadeFeatures
@@ -77,6 +78,15 @@ class Matcher:
         """The same catalogue with other feedback."""
         probability = None if self.probability is None else self.probability.with_feedback(feedback)
         return replace(self, feedback=feedback, probability=probability)
+
+    def with_metadata(self, metadata: Mapping[int, Metadata]) -> "Matcher":
+        """The same with other metadata of the postings of some rows, which changes no match."""
+        return replace(self, catalogue=self.catalogue.with_metadata(metadata))
+
+    @property
+    def basis(self) -> tuple[StockImages, Feedback]:
+        """The same two objects in matchers that find the same: those that differ in metadata at most."""
+        return self.stock, self.feedback
 
     def changed(
         self, put: Sequence[Posting], removed: Sequence[str], images: Sequence[ImageFeatures | None]

@@ -151,12 +151,13 @@ class ThumbnailCache(BoundedCache[bytes]):
 class ResultCache(BoundedCache[Result]):
     """Results of the matcher that was asked last, by what it was asked. For one event loop.
 
-    A matcher is immutable and another one takes its place with every change, so what is kept is what it would answer.
+    A matcher is immutable and one of another basis takes its place with every change but those of metadata alone, so
+    what is kept is what it would answer.
     """
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
-        self._matcher: weakref.ref[Matcher] | None = None
+        self._basis: tuple[weakref.ref[object], ...] = ()
 
     async def match(self, matcher: Matcher, query: Query, options: Options, run: _Run) -> Result:
         """The matches of a query; `run` does the work where they are not kept, and what it raises is raised."""
@@ -175,18 +176,23 @@ class ResultCache(BoundedCache[Result]):
         self, matcher: Matcher, text: str, rest: Hashable, compute: Callable[[], Awaitable[Result]]
     ) -> Result:
         """The result of a question, which is a text and the rest of it."""
-        if self._matcher is None or self._matcher() is not matcher:
+        if not self._is_of(matcher):
             self.clear()
-            self._matcher = weakref.ref(matcher)
+            self._basis = tuple(map(weakref.ref, matcher.basis))
         if (kept := self.get((text, rest))) is not None:
             self.hits += 1
             return kept
         found = await compute()
         self.misses += 1
-        if self._matcher() is matcher:  # not another one meanwhile
+        if self._is_of(matcher):  # not another one meanwhile
             size = _RESULT_BYTES + _MATCH_BYTES * len(found.matches) + _CHARACTER_BYTES * len(text)
             self.put((text, rest), found, size)
         return found
+
+    def _is_of(self, matcher: Matcher) -> bool:
+        """Whether what is kept is what a matcher would answer."""
+        now = matcher.basis
+        return len(self._basis) == len(now) and all(ref() is it for ref, it in zip(self._basis, now, strict=True))
 
 
 async def _digests(images: Sequence[bytes]) -> list[bytes]:

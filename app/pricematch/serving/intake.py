@@ -16,6 +16,7 @@ from pricematch.catalogue.records import (
     Decision,
     Kept,
     PairFeedback,
+    Patch,
     Put,
     Remark,
     Stored,
@@ -71,6 +72,20 @@ class Intake:
         """
         [kept] = self.store.put([put])
         return kept, self.snapshots.follow([put.posting.posting_id])
+
+    def patch(self, patch: Patch) -> tuple[Posting, Kept, Snapshot]:
+        """Change some of a stored posting; the features of an image that it brings are kept already, as for `put`.
+
+        Returns:
+            The posting, what became of it, and the snapshot in which it is found.
+
+        Raises:
+            PostingNotFound, ConditionFailed: it is not there, or not as the condition says.
+            FieldInvalid: it would not be as it must be.
+            StoreError: it cannot be kept.
+        """
+        posting, kept = self.store.patch(patch)
+        return posting, kept, self.snapshots.follow([patch.posting_id])
 
     def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
         """Store those of some postings whose image can be used; images are encoded together.

@@ -128,8 +128,8 @@ class ProductReader:
         product = replace(stored, size=len(rows), doubt=float(products.partition.doubts[rows[0]]))
         threshold = products.partition.threshold
         links = product_links(search, rows, threshold)
-        located = search.catalogue.located(links.posting_ids)
-        members = search.catalogue.select(located.values())
+        catalogue = snapshot.matcher.catalogue
+        members = catalogue.select(catalogue.located(links.posting_ids).values())
         return ProductDetails(snapshot.version, product, threshold, members, links)
 
     def history(self, number: int, before: int | None, limit: int) -> ProductHistory:

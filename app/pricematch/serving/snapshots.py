@@ -1,17 +1,16 @@
 """Snapshots of a catalogue in memory, which follow what changes in its store."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from threading import Lock, RLock
-from typing import TypeAlias
 
-from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.products import product_id
 from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import HistoryLost, StoreError
 from pricematch.matching.matcher import Matcher
+from pricematch.serving.changes import Encoded, Held, metadata_of, pieces, searched_of
 from pricematch.serving.products import ProductKeeper, Products, provisional
 from pricematch.store.ports import PostingStore
 
@@ -25,29 +24,6 @@ STALE = 0.25
 """Part of the postings that may have come or gone before all are scored together again,"""
 FEW = 256
 """but so many at least."""
-_Encoded: TypeAlias = tuple[PostingChange, ImageFeatures | None]
-"""A change with the features of its image; None where it has none, or none that can be used."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """Which changes of a store a snapshot has.
-
-    Attributes:
-        version: all of postings up to this version of the store.
-        feedback: all of feedback up to this one.
-        ahead: by id, the revision of those of postings that it has besides.
-    """
-
-    version: int
-    feedback: int
-    ahead: Mapping[str, int] = field(default_factory=dict)
-
-    def and_more(self, changes: Sequence[PostingChange], version: int, feedback: int) -> "Held":
-        """With some changes of postings, after which it has all up to a version, and feedback up to one."""
-        every = {**self.ahead, **{change.posting_id: change.revision for change in changes}}
-        ahead = {posting_id: revision for posting_id, revision in every.items() if revision > version}
-        return Held(version, max(self.feedback, feedback), ahead)
 
 
 @dataclass(frozen=True)
@@ -166,7 +142,8 @@ class Snapshots:
                     current, changes = self._current, self._changes(self._current)
                 if changes is None or _many(current, changes):
                     return self.rebuild()
-                self._take(changes, self._encoded(current.matcher, changes.postings[:_ENCODED]))
+                first = next(pieces(current.matcher.catalogue, [(it, None) for it in changes.postings], _ENCODED), [])
+                self._take(changes, self._encoded(current, [it for it, _ in first]))
             if self._current.young(self._few):
                 return self.rebuild()
             with self._turn():
@@ -208,15 +185,15 @@ class Snapshots:
             if changes is None or _many(built, changes):
                 built = self._partitioned(build())
             else:
-                built = self._changed(built, changes, self._encoded(built.matcher, changes.postings), changes.version)
+                built = self._changed(built, changes, self._encoded(built, changes.postings), changes.version)
         return built
 
-    def _take(self, changes: Changes, encoded: Sequence[_Encoded]) -> None:
+    def _take(self, changes: Changes, encoded: Sequence[Encoded]) -> None:
         """Take in the first of some changes, whose images are encoded, in pieces: others follow in between."""
-        for first in range(0, max(1, len(encoded)), _PIECE):
-            piece = encoded[first : first + _PIECE]
-            left = len(changes.postings) > first + len(piece)
-            version = piece[-1][0].revision if left else changes.version
+        taken = 0
+        for piece in [*pieces(self._current.matcher.catalogue, encoded, _PIECE)] or [[]]:
+            taken += len(piece)
+            version = piece[-1][0].revision if taken < len(changes.postings) else changes.version
             with self._turn():
                 if self._current.held.version < version:
                     self._current = self._changed(self._current, changes, piece, version)
@@ -230,7 +207,7 @@ class Snapshots:
         chosen, version = changes.postings, changes.version
         if written is not None and not self._is_little(snapshot, changes, written):
             chosen, version = [it for it in chosen if it.posting_id in written], snapshot.held.version
-        found = self._changed(snapshot, changes, self._encoded(snapshot.matcher, chosen), version)
+        found = self._changed(snapshot, changes, self._encoded(snapshot, chosen), version)
         return self._partitioned(build()) if version == changes.version and found.young(self._few) else found
 
     def _changes(self, snapshot: Snapshot) -> Changes | None:
@@ -243,19 +220,24 @@ class Snapshots:
             return None
 
     def _is_little(self, snapshot: Snapshot, changes: Changes, written: Collection[str]) -> bool:
-        """Whether changes beside what was written are few, and no image of them lacks features."""
-        others = [change for change in changes.postings if change.posting_id not in written]
+        """Whether changes beside what was written and metadata are few, and no image of them lacks features."""
+        others = searched_of(
+            snapshot.matcher.catalogue, [it for it in changes.postings if it.posting_id not in written]
+        )
         digests = list(dict.fromkeys(filter(None, _digests(others))))
         return len(others) <= _PIECE and not self._images.lacking(digests, snapshot.matcher.wanted_of_stored)
 
-    def _encoded(self, matcher: Matcher, changes: Sequence[PostingChange]) -> list[_Encoded]:
-        """Changes with the features of their images; those that lack any are encoded."""
-        return [*zip(changes, self._images.features(_digests(changes), matcher.wanted_of_stored), strict=True)]
+    def _encoded(self, snapshot: Snapshot, changes: Sequence[PostingChange]) -> list[Encoded]:
+        """Changes with the features of their images; those that lack any are encoded. Of metadata none are needed."""
+        searched = searched_of(snapshot.matcher.catalogue, changes)
+        features = self._images.features(_digests(searched), snapshot.matcher.wanted_of_stored)
+        images = dict(zip((it.posting_id for it in searched), features, strict=True))
+        return [(it, images.get(it.posting_id)) for it in changes]
 
-    def _changed(self, snapshot: Snapshot, changes: Changes, encoded: Sequence[_Encoded], version: int) -> Snapshot:
+    def _changed(self, snapshot: Snapshot, changes: Changes, encoded: Sequence[Encoded], version: int) -> Snapshot:
         """A snapshot with feedback and some of the postings of changes, and so with all up to a version of the store.
 
-        What it has in a later state stays.
+        What it has in a later state stays. Metadata alone changes neither what is searched nor products.
         """
         held = snapshot.held
         new = [(it, image) for it, image in encoded if it.revision > held.ahead.get(it.posting_id, 0)]
@@ -267,11 +249,16 @@ class Snapshots:
         matcher = snapshot.matcher
         if feedback:
             matcher = matcher.with_feedback(matcher.feedback.changed(feedback))
-        if new:
-            put = [(it.posting, image) for it, image in new if it.posting is not None]
-            removed = [it.posting_id for it, _ in new if it.posting is None]
-            matcher = matcher.changed([posting for posting, _ in put], removed, [image for _, image in put])
-        products = self._products(snapshot, matcher, [it for it, _ in new])
+        if metadata := metadata_of(snapshot.matcher.catalogue, [it for it, _ in new]):
+            matcher = matcher.with_metadata(metadata)
+        if searched := searched_of(snapshot.matcher.catalogue, [it for it, _ in new]):
+            images = {it.posting_id: image for it, image in new}
+            put = [it.posting for it in searched if it.posting is not None]
+            removed = [it.posting_id for it in searched if it.posting is None]
+            matcher = matcher.changed(put, removed, [images[posting.posting_id] for posting in put])
+        products = snapshot.products
+        if searched or feedback:
+            products = self._products(snapshot, matcher, searched)
         return Snapshot(
             number if products is None else max(number, products.version), matcher, has=now, products=products
         )
@@ -299,7 +286,9 @@ class Snapshots:
 
 def _many(snapshot: Snapshot, changes: Changes) -> bool:
     """Whether reading everything anew is quicker than taking changes in."""
-    return len(changes.postings) > max(_MANY, STALE * len(snapshot.matcher.catalogue))
+    catalogue = snapshot.matcher.catalogue
+    most = max(_MANY, STALE * len(catalogue))
+    return len(changes.postings) > most and len(searched_of(catalogue, changes.postings)) > most
 
 
 def _is_news(matcher: Matcher, change: FeedbackChange) -> bool:
