@@ -28,7 +28,7 @@ from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import F1, Target
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
-from tests.support.catalogues import features_of, groups_of, labelled_postings, write_catalogue
+from tests.support.catalogues import METADATA_LIMITS, features_of, groups_of, labelled_postings, write_catalogue
 from tests.support.cli import Ran, Run
 from tests.support.networks import export
 
@@ -38,7 +38,7 @@ FIVE = [Posting(f"p{row}", f"p{row}.png", f"title {row}", label_group=group) for
 def test_feedback_of_file_and_store_mends_labels_alike(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "pricematch")
     write_catalogue(tmp_path / "catalogue.csv", FIVE)
-    content = read_csv(tmp_path / "catalogue.csv", RowLimits(100, 1000))
+    content = read_csv(tmp_path / "catalogue.csv", RowLimits(100, 1000, METADATA_LIMITS))
     (tmp_path / "verdicts.csv").write_text(
         "posting_id,other_posting_id,verdict\np1,p2,same\np0,p3,different\np4,gone,same\n"
     )
@@ -56,7 +56,7 @@ def test_feedback_of_file_and_store_mends_labels_alike(tmp_path: Path, caplog: p
 
 def test_contradictions_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_catalogue(tmp_path / "catalogue.csv", FIVE)
-    content = read_csv(tmp_path / "catalogue.csv", RowLimits(100, 1000))
+    content = read_csv(tmp_path / "catalogue.csv", RowLimits(100, 1000, METADATA_LIMITS))
     rows = "p0,p1,same\np1,p2,same\np0,p2,different\n"
     (tmp_path / "verdicts.csv").write_text(f"posting_id,other_posting_id,verdict\n{rows}")
     labels_of(Settings(), content, tmp_path / "verdicts.csv")

@@ -15,8 +15,9 @@ from pricematch.errors import CatalogueError, ImageEmpty, RowProblem, SettingsEr
 from pricematch.formats.csv_files import CsvCatalogue, read_csv, write_submission
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.search.candidates import Lists
+from tests.support.catalogues import METADATA_LIMITS
 
-LIMITS = RowLimits(rows=1000, row_bytes=4096)
+LIMITS = RowLimits(rows=1000, row_bytes=4096, metadata=METADATA_LIMITS)
 HEADER = "posting_id,image,image_phash,title,label_group\n"
 PHASH = "94974f937d4c2433"
 
@@ -240,7 +241,7 @@ def test_fault_25_a_line_over_the_limit_is_not_read_to_its_end(tmp_path: Path) -
 
 def test_a_line_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
     row = "a,1.png," + "x" * 247 + "\n"
-    limits = RowLimits(rows=10, row_bytes=len(row))
+    limits = RowLimits(rows=10, row_bytes=len(row), metadata=METADATA_LIMITS)
     assert len(read(tmp_path, "posting_id,image,title\n" + row, limits).postings) == 1
     assert "(line 2)" in refusal(tmp_path, "posting_id,image,title\n" + row.replace("x", "xx", 1), limits)
 
@@ -263,7 +264,7 @@ def test_a_header_that_is_no_csv_is_refused(tmp_path: Path) -> None:
 
 def test_more_rows_than_the_limit_are_refused(tmp_path: Path) -> None:
     rows = [f"p{row},1.png\n" for row in range(4)]
-    limits = RowLimits(rows=3, row_bytes=256)
+    limits = RowLimits(rows=3, row_bytes=256, metadata=METADATA_LIMITS)
     assert len(read(tmp_path, "posting_id,image\n" + "".join(rows[:3]), limits).postings) == 3
     assert len(read(tmp_path, "posting_id,image\n" + "\n".join(rows[:3]) + "\n\n", limits).postings) == 3
     assert "expected at most 3 postings, got more" in refusal(tmp_path, "posting_id,image\n" + "".join(rows), limits)

@@ -10,8 +10,9 @@ from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError
 from pricematch.formats.csv_files import CsvCatalogue, read_csv
 from pricematch.formats.posting_rows import RowLimits, TextFormat
+from tests.support.catalogues import METADATA_LIMITS
 
-LIMITS = RowLimits(rows=1000, row_bytes=4096)
+LIMITS = RowLimits(rows=1000, row_bytes=4096, metadata=METADATA_LIMITS)
 HEADER = ["posting_id", "image", "title", "label_group"]
 ROWS = [
     ["a 1", "1.png", 'Crème "brûlée"', "18"],

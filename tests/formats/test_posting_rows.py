@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError
 from pricematch.formats.posting_rows import PostingRow, PostingRows, RowLimits, check_rows
+from tests.support.catalogues import METADATA_LIMITS
 
-LIMITS = RowLimits(rows=1000, row_bytes=400)
+LIMITS = RowLimits(rows=1000, row_bytes=400, metadata=METADATA_LIMITS)
 PHASH = "94974f937d4c2433"
 
 
@@ -76,7 +77,7 @@ def test_fault_25_a_bad_line_is_reported_and_the_others_are_read(tmp_path: Path,
 
 
 def test_fault_25_deep_nesting_is_reported_and_not_a_crash(tmp_path: Path) -> None:
-    [_, row] = rows_of(tmp_path, lines({"posting_id": "a"}, b"[" * 100_000), RowLimits(9, 200_000))
+    [_, row] = rows_of(tmp_path, lines({"posting_id": "a"}, b"[" * 100_000), RowLimits(9, 200_000, METADATA_LIMITS))
     [(_, reported)] = problems_of([row])
     assert "JSON object" in reported
 
@@ -104,9 +105,9 @@ def test_fault_25_a_line_of_a_gigabyte_takes_little_memory(tmp_path: Path) -> No
 
 def test_fault_25_more_rows_than_the_limit_are_refused_as_a_whole(tmp_path: Path) -> None:
     content = lines(*({"posting_id": f"p{number}"} for number in range(4)))
-    assert len(rows_of(tmp_path, content, RowLimits(4, 400))) == 4
+    assert len(rows_of(tmp_path, content, RowLimits(4, 400, METADATA_LIMITS))) == 4
     with pytest.raises(CatalogueError, match="postings: expected at most 3 postings, got more"):
-        rows_of(tmp_path, content, RowLimits(3, 400))
+        rows_of(tmp_path, content, RowLimits(3, 400, METADATA_LIMITS))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"posting_id,image\n", b"{\n"[:0]])

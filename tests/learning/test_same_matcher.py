@@ -12,7 +12,7 @@ from pricematch.formats.csv_files import read_csv
 from pricematch.formats.matcher_files import MatcherManifest, read_matcher
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.sample.catalogue import write_sample
-from tests.support.catalogues import write_catalogue
+from tests.support.catalogues import METADATA_LIMITS, write_catalogue
 
 pytestmark = pytest.mark.process
 _LABELLED = 6
@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn catalogue with images, few of whose label groups are known."""
     folder = tmp_path_factory.mktemp("same")
     write_sample(folder, 60, 0, lambda *_: None)
-    postings = read_csv(folder / "catalogue.csv", RowLimits(100, 10_000)).postings
+    postings = read_csv(folder / "catalogue.csv", RowLimits(100, 10_000, METADATA_LIMITS)).postings
     groups = [it.label_group for it in postings]
     known = [group for group in dict.fromkeys(groups) if groups.count(group) > 1][:_LABELLED]
     given = [replace(it, label_group=it.label_group if it.label_group in known else None) for it in postings]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pricematch.catalogue.features import Features, unit_rows
+from pricematch.catalogue.metadata import MetadataLimits
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Decision
 from pricematch.evaluation.near_duplicates import Relation
@@ -17,6 +18,7 @@ from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.store.sqlite.store import open_store
 
+METADATA_LIMITS = MetadataLimits(bytes=8192, depth=4, fields=64)
 LOGO = "8f" * 8
 _WORDS = (
     "kopi",

@@ -158,26 +158,31 @@ def distinct_fields(path: str) -> Callable[[list[tuple[str, Any]]], dict[str, An
 
 def _objects(value: object, path: str, depth: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects within a value with their paths, each name and value checked; raises FieldInvalid."""
-    if isinstance(value, dict):
-        _check_nesting(path, depth)
-        yield path, value
-        for name, inner in value.items():
-            _check_name(name, path)
-            yield from _objects(inner, f"{path}.{name}", depth - 1)
-    elif isinstance(value, list):
-        _check_nesting(path, depth)
-        for place, inner in enumerate(value):
-            yield from _objects(inner, f"{path}[{place}]", depth - 1)
-    else:
+    if not isinstance(value, dict | list):
         _check_scalar(value, path)
+        return
+    _check_nesting(path, depth)
+    if isinstance(value, dict):
+        yield path, value
+        for name in value:
+            _check_name(name, path)
+    for inner_path, inner in _inner(value, path):
+        yield from _objects(inner, inner_path, depth - 1)
+
+
+def _inner(value: dict[str, Any] | list[Any], path: str) -> list[tuple[str, Any]]:
+    """The values in an object or a list, with their paths."""
+    if isinstance(value, dict):
+        return [(f"{path}.{name}", inner) for name, inner in value.items()]
+    return [(f"{path}[{place}]", inner) for place, inner in enumerate(value)]
 
 
 def _check_depth(value: object, path: str, depth: int) -> None:
     """Raise FieldInvalid where objects and lists are nested too deeply, before anything follows them down."""
     if isinstance(value, dict | list):
         _check_nesting(path, depth)
-        for inner in value.values() if isinstance(value, dict) else value:
-            _check_depth(inner, path, depth - 1)
+        for inner_path, inner in _inner(value, path):
+            _check_depth(inner, inner_path, depth - 1)
 
 
 def _check_nesting(path: str, depth: int) -> None:

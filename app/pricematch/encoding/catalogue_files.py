@@ -7,7 +7,7 @@ from contextlib import suppress
 from pricematch.errors import CatalogueError, ImageError, ImageUnavailable, SettingsError
 from pricematch.formats.csv_files import CsvCatalogue, read_csv
 from pricematch.formats.image_folder import ImageFolder
-from pricematch.formats.posting_rows import RowLimits, TextFormat
+from pricematch.formats.posting_rows import RowLimits, TextFormat, metadata_limits
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
@@ -35,7 +35,7 @@ def read_to_learn(settings: Settings) -> CsvCatalogue:
 
 def row_format(settings: Settings) -> tuple[RowLimits, TextFormat]:
     """How files of postings are read: their limits, encoding and delimiter."""
-    limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes)
+    limits = RowLimits(settings.max_catalogue_rows, settings.max_csv_row_bytes, metadata_limits(settings))
     return limits, TextFormat(settings.csv_encoding, settings.csv_delimiter)
 
 

@@ -3,6 +3,9 @@
 import json
 from collections.abc import Iterable, Mapping
 
+from pricematch.catalogue.metadata import distinct_fields
+from pricematch.errors import FieldInvalid
+
 
 class BadLine(Exception):
     """What is wrong with a line."""
@@ -11,7 +14,9 @@ class BadLine(Exception):
 def fields_of(line: str) -> Mapping[str, object]:
     """The fields of a line's object; raises BadLine."""
     try:
-        fields = json.loads(line)
+        fields = json.loads(line, object_pairs_hook=distinct_fields("line"))
+    except FieldInvalid as error:
+        raise BadLine(error.reason) from error
     except RecursionError as error:
         raise BadLine("expected a JSON object, got one that is nested too deeply") from error
     except ValueError as error:

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,12 +17,14 @@ from pricematch.catalogue.labels import (
     says_nothing,
     strip_blanks,
 )
+from pricematch.catalogue.metadata import METADATA, NO_METADATA, Metadata, MetadataLimits, parse_metadata
 from pricematch.catalogue.postings import POSTING_ID_RULE, Posting, as_posting_id, decode_byte_escapes, is_posting_id
-from pricematch.errors import CatalogueError, RowProblem
+from pricematch.errors import CatalogueError, FieldInvalid, RowProblem
 from pricematch.formats.csv_records import CsvRecords, nearest
 from pricematch.formats.json_lines import BadLine, fields_of, texts_of
+from pricematch.formats.metadata_columns import check_columns, is_metadata_column, metadata_of_cells
 from pricematch.formats.text_lines import PROBED_BYTES, TextError, TextLines
-from pricematch.settings import CsvDelimiter, CsvEncoding
+from pricematch.settings import CsvDelimiter, CsvEncoding, Settings
 
 _REQUIRED = ("posting_id", "image")
 _OPTIONAL = ("image_phash", "title", "label_group")
@@ -42,10 +45,16 @@ _MAX_IGNORED = 100
 
 @dataclass(frozen=True, slots=True)
 class RowLimits:
-    """Sizes beyond which a file is refused: rows of the catalogue, and bytes of one row."""
+    """Sizes beyond which a file is refused: rows of the catalogue, and bytes of one row; and what metadata may be."""
 
     rows: int
     row_bytes: int
+    metadata: MetadataLimits
+
+
+def metadata_limits(settings: Settings) -> MetadataLimits:
+    """What the metadata of a posting may be by settings."""
+    return MetadataLimits(settings.max_metadata_bytes, settings.max_metadata_depth, settings.max_metadata_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +105,16 @@ class RowChecker:
         self.nothing: dict[str, Counter[str]] = {column: Counter() for column in _COLUMNS[1:]}
         self.rounded_ids = Counter[str]()
 
-    def row(self, number: int, values: Mapping[str, str]) -> PostingRow:
-        """A row by the names of its columns; those that are left out are empty, others are ignored."""
+    def row(
+        self, number: int, values: Mapping[str, str], metadata: Metadata | FieldInvalid = NO_METADATA
+    ) -> PostingRow:
+        """A row by the names of its columns; those that are left out are empty, others are ignored.
+
+        Args:
+            number: of the row.
+            values: by column.
+            metadata: of the posting, or why it has none that may be.
+        """
         cells = {column: strip_blanks(values.get(column, "")) for column in _COLUMNS}
         posting_id, phash = as_posting_id(cells["posting_id"]), self._something("image_phash", cells)
         problems = []
@@ -109,7 +126,9 @@ class RowChecker:
         if phash and not _PHASH.fullmatch(phash):
             message = f"expected 16 hexadecimal digits, got {phash[:_SHOWN]!r}"
             problems.append(RowProblem(number, "image_phash", message))
-        if problems:
+        if isinstance(metadata, FieldInvalid):
+            problems.append(RowProblem(number, metadata.field, metadata.reason))
+        if problems or isinstance(metadata, FieldInvalid):
             return PostingRow(number, posting_id[:_SHOWN] or None, None, problems)
         posting = Posting(
             posting_id=posting_id,
@@ -117,6 +136,7 @@ class RowChecker:
             title=decode_byte_escapes(values["title"]) if self._something("title", cells) else "",
             image_phash=phash.lower() or None,
             label_group=as_label(self._something("label_group", cells)),
+            metadata=metadata,
         )
         if posting.label_group is not None:
             self.labels[posting.label_group] += 1
@@ -151,9 +171,9 @@ class RowChecker:
 class PostingRows:
     """The rows of a file, good and bad; it is NDJSON if its first character but blanks opens a JSON object, else CSV.
 
-    `posting_id` is required, in CSV the column `image` as well; `image_phash`, `title` and `label_group` may be absent
-    or empty, and others are ignored, see `warnings`. Blanks around ids, hashes and labels are left out, words for
-    nothing count as empty, and titles that hold Python byte escapes are decoded. It is read a line at a time, once.
+    `posting_id` is required, in CSV the column `image` as well; `image_phash`, `title`, `label_group` and metadata may
+    be absent or empty, and others are ignored, see `warnings`. Blanks around ids, hashes and labels are left out, words
+    for nothing count as empty, and titles that hold Python byte escapes are decoded. It is read a line at a time, once.
 
     Args:
         path: of the file.
@@ -226,15 +246,25 @@ class PostingRows:
         records = CsvRecords(lines, self._name, limit, _REQUIRED, _OPTIONAL, self._given.delimiter)
         self._read_as = (lines.name, records.delimiter)
         self._known.update(records.columns)
-        self._ignored = dict.fromkeys(column for column in records.columns if column not in _COLUMNS)
+        metadata = [column for column in records.columns if is_metadata_column(column)]
+        self._ignored = dict.fromkeys(it for it in records.columns if it not in _COLUMNS and it not in metadata)
+        try:
+            check_columns(records.columns, self._limits.metadata)
+        except FieldInvalid as error:
+            raise CatalogueError(f"{self._name}: column {error.field[:_SHOWN]!r}: {error.reason}") from error
         for number, cells in records:
             if isinstance(cells, str):
                 yield PostingRow.bad(number, cells)
             else:
-                yield self._row(lines, number, dict(zip(records.columns, cells, strict=True)))
+                values = dict(zip(records.columns, cells, strict=True))
+                columns = {column: values[column] for column in metadata}
+                yield self._row(lines, number, values, partial(metadata_of_cells, columns, self._limits.metadata))
 
     def _ndjson(self, lines: TextLines) -> Iterator[PostingRow]:
-        """The fields are the columns of a CSV file, text or null; all but `posting_id` may be absent."""
+        """The fields are the columns of a CSV file, text or null, and `metadata`, an object or null.
+
+        All but `posting_id` may be absent.
+        """
         try:
             for line in lines:
                 if line is None:
@@ -250,16 +280,25 @@ class PostingRows:
                     else:
                         self._known.update(values)
                         if len(self._ignored) < _MAX_IGNORED:
-                            unknown = (name[:_SHOWN] for name in fields if name not in _COLUMNS)
+                            unknown = (name[:_SHOWN] for name in fields if name not in (*_COLUMNS, METADATA))
                             self._ignored.update(dict.fromkeys(unknown))
-                        yield self._row(lines, lines.number, values)
+                        given = fields.get(METADATA)
+                        metadata = partial(parse_metadata, {} if given is None else given, self._limits.metadata)
+                        yield self._row(lines, lines.number, values, metadata)
         except TextError as error:
             yield PostingRow.bad(lines.number + 1, f"{error}; what follows was not read")
 
-    def _row(self, lines: TextLines, number: int, values: Mapping[str, str]) -> PostingRow:
+    def _row(
+        self, lines: TextLines, number: int, values: Mapping[str, str], metadata: Callable[[], Metadata]
+    ) -> PostingRow:
         faults = {column: lines.undecoded(text) for column, text in values.items() if not _is_plain(text)}
         problems = [RowProblem(number, column, fault) for column, fault in faults.items() if fault is not None]
-        return PostingRow(number, None, None, problems) if problems else self._checker.row(number, values)
+        if problems:
+            return PostingRow(number, None, None, problems)
+        try:
+            return self._checker.row(number, values, metadata())
+        except FieldInvalid as error:
+            return self._checker.row(number, values, error)
 
 
 def _is_plain(text: str) -> bool:
