@@ -1,18 +1,16 @@
-"""Reads the bodies of requests to match, cluster or store postings."""
+"""Reads the bodies of requests to match or cluster postings; parts of it read those to store them, too."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, UploadFile
 
 from pricematch.api.content import (
     FIELD_BYTES,
     JSON,
     MULTIPART,
-    OCTETS,
     content_type,
     invalid,
     is_json,
@@ -24,17 +22,13 @@ from pricematch.api.content import (
 from pricematch.api.forms import Parts, once, only, open_form
 from pricematch.api.limits import allow_large
 from pricematch.api.schemas.clusters import ClusterJson, ClusterRequest
-from pricematch.api.schemas.images import EncodedImage
 from pricematch.api.schemas.matches import MatchRequest
-from pricematch.catalogue.labels import as_label
-from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting, decode_byte_escapes
-from pricematch.catalogue.records import Condition
+from pricematch.catalogue.postings import decode_byte_escapes
 from pricematch.encoding.image_formats import known_format
-from pricematch.errors import ImageEmpty, ImageTooLarge, LimitExceeded
-from pricematch.serving.intake import Offered
+from pricematch.errors import LimitExceeded
 from pricematch.settings import Settings
 
-_JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
+JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
 _UTF8_BYTES_PER_CHARACTER = 4
 _JSON_BYTES_PER_POSTING = 448  # an id of at most 128 bytes, escaped as \\u…, with quotes, comma and indentation
 _NAME = 255
@@ -47,12 +41,12 @@ def described(schemas: Mapping[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _field_bytes(settings: Settings) -> int:
+def field_bytes(settings: Settings) -> int:
     """Bytes of a title in a form, at most, and some for other fields."""
     return settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
 
 
-async def _fields_of(form: FormData) -> tuple[bytes | None, dict[str, str]]:
+async def fields_of(form: FormData) -> tuple[bytes | None, dict[str, str]]:
     """The file part `image` of a form, and its text fields; any of them may be absent."""
     if len(images := form.getlist("image")) > 1:
         raise LimitExceeded("expected at most one part image, got more")
@@ -138,9 +132,7 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
     allow_large(request.scope, settings)
     kind = content_type(request)
     if is_json(kind):
-        given = await read_json(
-            request, MatchRequest, settings.max_title_chars * _JSON_BYTES_PER_CHARACTER, images=True
-        )
+        given = await read_json(request, MatchRequest, settings.max_title_chars * JSON_BYTES_PER_CHARACTER, images=True)
         if given.images:
             return _several(given, settings)
         image, title = given.image, given.title
@@ -150,8 +142,8 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
             return sent
         image, title = sent.image, sent.title
     else:
-        image, title = await _raw_image(request, kind), ""
-    title = _title(title, settings)
+        image, title = await raw_image(request, kind), ""
+    title = title_of(title, settings)
     if image is None and not title:
         raise invalid("image" if kind == MULTIPART else "title", "expected an image or a title, got neither")
     return SentPosting(image, title)
@@ -173,10 +165,10 @@ def _counted(images: list[bytes], most: int) -> list[bytes]:
 
 
 async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
-    parts = Parts({"image", "images"}, {"title"}, settings.max_match_images, 1, _field_bytes(settings))
+    parts = Parts({"image", "images"}, {"title"}, settings.max_match_images, 1, field_bytes(settings))
     async with open_form(request, parts) as form:
         if "images" not in form:
-            image, fields = await _fields_of(form)
+            image, fields = await fields_of(form)
             return SentPosting(image, fields.get("title", ""))
         only(form, {"images"})
         files = [cast("UploadFile", part) for part in form.getlist("images")]
@@ -185,7 +177,7 @@ async def _read_match_form(request: Request, settings: Settings) -> SentPosting 
         )
 
 
-async def _raw_image(request: Request, kind: str) -> bytes:
+async def raw_image(request: Request, kind: str) -> bytes:
     """The body as an image; raises HTTPException where it is declared to be something else and is none, or nothing."""
     body = await request.body()
     is_image = bool(body or kind) if may_be_image(kind) else known_format(body) is not None
@@ -194,72 +186,7 @@ async def _raw_image(request: Request, kind: str) -> bytes:
     return body
 
 
-class PostingIn(BaseModel):
-    """A posting to be stored: all of it, in place of what is stored under its id."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    title: str = Field(
-        default="", description="Title; with no image it may not be empty.", examples=["Susu coklat 200 ml"]
-    )
-    label_group: str | None = Field(
-        default=None,
-        max_length=MAX_LABEL_CHARS,
-        description="The product, if it is known; without blanks around it, and words such as nan or N/A are none.",
-    )
-    image_phash: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{16}$")] | None = Field(
-        default=None, description="Perceptual hash of its image, if that is known; else it is computed."
-    )
-
-
-class PostingJson(PostingIn):
-    """A posting in JSON, which has the image as a text."""
-
-    image: EncodedImage | None = None
-
-
-_FORM = {"type": "object", "properties": {"image": IMAGE, **PostingIn.model_json_schema()["properties"]}}
-BODY = described({MULTIPART: _FORM, JSON: PostingJson.model_json_schema(), "image/*": IMAGE, OCTETS: IMAGE})
-
-
-async def read_posting(request: Request, posting_id: str, condition: Condition, settings: Settings) -> Offered:
-    """The posting that a request brings: a form with `image`, `title` or both, JSON, or an image as such.
-
-    Raises:
-        HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
-            than a posting can take.
-        RequestValidationError: neither image nor title, something too long, or anything else.
-        LimitExceeded: the form has more parts.
-        ImageEmpty, ImageTooLarge: the image has no bytes, or more than one may have.
-    """
-    allow_large(request.scope, settings)
-    kind = content_type(request)
-    given: PostingIn
-    image: bytes | None = None
-    if is_json(kind):
-        limit = settings.max_title_chars * _JSON_BYTES_PER_CHARACTER
-        given = sent = await read_json(request, PostingJson, limit, images=True)
-        image = sent.image
-    elif kind == MULTIPART:
-        names = PostingIn.model_fields
-        async with open_form(request, Parts({"image"}, names, 1, len(names), _field_bytes(settings))) as form:
-            image, fields = await _fields_of(form)
-        given = validated(PostingIn, fields)
-    else:
-        image, given = await _raw_image(request, kind), PostingIn()
-    title = _title(given.title, settings)
-    if image is None and not title:
-        raise invalid("title", "expected an image or a title, got neither")
-    if image is not None and not image:
-        raise ImageEmpty("expected an image, got no bytes")
-    if image is not None and len(image) > settings.max_image_bytes:
-        raise ImageTooLarge(f"expected at most {settings.max_image_bytes} bytes, got {len(image)}")
-    phash = None if given.image_phash is None else given.image_phash.lower()
-    label = as_label(given.label_group or "")
-    return Offered(Posting(posting_id, None, title, phash, label), image, condition)
-
-
-def _title(given: str, settings: Settings) -> str:
+def title_of(given: str, settings: Settings) -> str:
     """A title as it is matched and stored; raises RequestValidationError for one that is too long."""
     if len(given) > settings.max_title_chars:
         raise invalid("title", f"expected at most {settings.max_title_chars} characters, got {len(given)}")

@@ -14,6 +14,7 @@ from pricematch.api.problems import unexpected
 from pricematch.settings import KIB
 
 MULTIPART, JSON, OCTETS = "multipart/form-data", "application/json", "application/octet-stream"
+MERGE_PATCH = "application/merge-patch+json"
 FIELD_BYTES = 4 * KIB
 """Of one text field, at most, where nothing else is given."""
 _RAW = ("", OCTETS, "binary/octet-stream")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
@@ -16,6 +17,7 @@ from pricematch.catalogue.records import (
     Decision,
     Job,
     PairFeedback,
+    Patch,
     Put,
     Remark,
     Stored,
@@ -38,6 +40,7 @@ from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache, ThumbnailCache
 from pricematch.serving.feedback_batches import BatchOptions, BatchPreview, decide_each, preview
 from pricematch.serving.intake import Offered
+from pricematch.serving.patches import PostingPatch
 from pricematch.serving.product_pages import ProductDetails, ProductHistory, ProductPage, ProductReader
 from pricematch.serving.results import (
     BatchPage,
@@ -217,11 +220,30 @@ class Service(Readiness):
         async with self._workers.request():
             put = Put(offered.posting, None, offered.condition)
             if offered.image is not None:
-                form = await self._features(backend, offered.image, Wanted(stored_form=True))
-                await self._keep_features(backend, form)
+                form = await self._stored_form(backend, offered.image)
                 put = replace(put, image=form.stored_form, posting=replace(offered.posting, image=form.digest.hex()))
             kept, snapshot = await self._workers.match(backend.intake.put, put)
         return PutResult(snapshot, put.posting, kept)
+
+    async def patch(self, patch: PostingPatch) -> PutResult:
+        """Change some of a stored posting, as it is when its turn comes; the next query finds it.
+
+        Raises:
+            PostingNotFound: there is none.
+            FieldInvalid: it would not be as it must be.
+            ImageError, ConditionFailed, StoreError, …: as `put`.
+        """
+        backend = self._ready
+        async with self._workers.request():
+            digest = content = None
+            if patch.image is not None:
+                await self.posting(patch.posting_id)
+                form = await self._stored_form(backend, patch.image)
+                digest, content = form.digest.hex(), form.stored_form
+            change = partial(patch.applied, image=digest)
+            stored = Patch(patch.posting_id, change, content, patch.condition)
+            posting, kept, snapshot = await self._workers.match(backend.intake.patch, stored)
+        return PutResult(snapshot, posting, kept)
 
     async def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
         """Remove a posting: whether it was there, and the catalogue's version; raises ConditionFailed, StoreError."""
@@ -401,9 +423,11 @@ class Service(Readiness):
             raise found
         return found
 
-    async def _keep_features(self, backend: Backend, form: ImageFeatures) -> None:
-        """Compute and keep those features of an image in its stored form that are not kept yet; raises ImageError."""
+    async def _stored_form(self, backend: Backend, image: bytes) -> ImageFeatures:
+        """The stored form of an image, whose features are computed and kept if they are not; raises ImageError."""
+        form = await self._features(backend, image, Wanted(stored_form=True))
         images, matcher = backend.intake.images, backend.snapshot.matcher
         for wanted in await self._workers.store(images.lacking, [form.digest], matcher.wanted_of_stored):
             found = await self._features(backend, form.stored_form, wanted)
             await self._workers.store(images.keep, [found])
+        return form

@@ -47,6 +47,6 @@ async def match(
     sent, options = await read_query(request, service.settings), query.options()
     if isinstance(sent, SentImages):
         each = await while_connected(request, service.match_each(sent.images, options))
-        return written(each_fields(each, sent.names, started, links))
+        return written(each_fields(each, sent.names, started, links, metadata=query.metadata))
     found = await while_connected(request, service.match(sent.image, sent.title, options))
-    return written(matches_fields(found, started, links))
+    return written(matches_fields(found, started, links, metadata=query.metadata))

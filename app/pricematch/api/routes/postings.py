@@ -7,7 +7,6 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator
 
-from pricematch.api.bodies import BODY, read_posting
 from pricematch.api.conditions import condition, etag, is_known
 from pricematch.api.content import written
 from pricematch.api.dependencies import (
@@ -19,10 +18,13 @@ from pricematch.api.dependencies import (
     read_posting_id,
     while_connected,
 )
+from pricematch.api.links import Links
+from pricematch.api.posting_bodies import BODY, PATCH_BODY, read_patch, read_posting
 from pricematch.api.problems import responses
 from pricematch.api.schemas.matches import MatchesOut, MatchQuery, matches_fields
 from pricematch.api.schemas.postings import PostingOut, PostingsOut, RemovedOut, StoredPostingOut, posting_fields
 from pricematch.catalogue.records import Condition
+from pricematch.serving.results import PutResult
 
 _MAX = 2000
 
@@ -113,10 +115,27 @@ async def put(
     offered = await read_posting(request, posting_id, _condition(if_match, if_none_match), service.settings)
     found = await while_connected(request, service.put(offered))
     response.status_code = 201 if found.kept.outcome == "created" else 200
-    product = found.snapshot.product_of(posting_id)
-    response.headers["ETag"] = etag(found.kept.revision, product)
-    fields = posting_fields(found.posting, links, product)
-    return StoredPostingOut(catalogue_version=found.snapshot.version, **fields)
+    return _stored(found, links, response)
+
+
+@router.patch(
+    "/postings/{posting_id}",
+    operation_id="patchPosting",
+    dependencies=[WRITE],
+    openapi_extra=PATCH_BODY,
+    responses=responses(400, 404, 412, 413, 415, 422, 429, 500, 503, 504, 507) | {200: {"headers": _TAGGED}},
+)
+async def patch(
+    posting_id: PostingId,
+    request: Request,
+    service: ReadyService,
+    links: LinksDep,
+    response: Response,
+    if_match: _IfMatch = None,
+) -> StoredPostingOut:
+    """Change some of a stored posting; what is left out stays. Whoever asks next finds it."""
+    changes = await read_patch(request, posting_id, _condition(if_match, None), service.settings)
+    return _stored(await while_connected(request, service.patch(changes)), links, response)
 
 
 @router.delete(
@@ -148,7 +167,15 @@ async def matches(
     """Postings that are the same product as a stored one, the surest first, itself excluded."""
     started = time.perf_counter()
     found = await while_connected(request, service.matches_of(posting_id, query.options()))
-    return written(matches_fields(found, started, links))
+    return written(matches_fields(found, started, links, metadata=query.metadata))
+
+
+def _stored(found: PutResult, links: Links, response: Response) -> StoredPostingOut:
+    """A posting that was changed, whose tag a response gets."""
+    product = found.snapshot.product_of(found.posting.posting_id)
+    response.headers["ETag"] = etag(found.kept.revision, product)
+    fields = posting_fields(found.posting, links, product)
+    return StoredPostingOut(catalogue_version=found.snapshot.version, **fields)
 
 
 def _condition(if_match: str | None, if_none_match: str | None) -> Condition:

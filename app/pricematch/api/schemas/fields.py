@@ -61,6 +61,9 @@ ProductOf = Annotated[
 ]
 
 
+MetadataIn = Annotated[dict[str, Any], Field(examples=[{"seller": "shop-7", "price": 12.5, "brand": {"name": "Acme"}}])]
+
+
 def took_ms(started: float) -> float:
     """Milliseconds since a moment of `time.perf_counter`."""
     return round((time.perf_counter() - started) * 1e3, 3)

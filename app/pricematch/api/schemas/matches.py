@@ -45,6 +45,7 @@ class MatchQuery(BaseModel):
         "below the encoder's threshold, if one was measured.",
     )
     encoder: EncoderName | None = None
+    metadata: bool = Field(default=False, description="Whether matches have the metadata of their postings.")
     cursor: str = Field(
         default="",
         pattern=r"^([0-9]{1,9})?$",
@@ -117,6 +118,9 @@ class MatchOut(BaseModel):
         le=1,
         exclude_if=absent,
         description="Cosine similarity of the images by the encoder; absent where one of them was not embedded.",
+    )
+    metadata: dict[str, Any] | None = Field(
+        default=None, exclude_if=absent, description="Fields of its seller's own; absent unless `metadata` asks for it."
     )
     verdict: Literal["same"] | None = Field(
         default=None, exclude_if=absent, description="A person decided that both are the same; absent where nobody did."
@@ -199,20 +203,26 @@ class EachMatchesOut(DecidedOut):
     items: list[ItemMatchesOut]
 
 
-def matches_fields(found: Matched, started: float, links: Links) -> dict[str, Any]:
+def matches_fields(found: Matched, started: float, links: Links, *, metadata: bool) -> dict[str, Any]:
     """The fields of `MatchesOut`; `started` is when the request came, see `took_ms`."""
     return {
         **_decided_fields(found.result.decision, found.snapshot, started),
-        **_result_fields(found.result, found.snapshot, links),
+        **_result_fields(found.result, found.snapshot, links, metadata=metadata),
     }
 
 
-def each_fields(found: MatchedEach, names: Sequence[str | None], started: float, links: Links) -> dict[str, Any]:
+def each_fields(
+    found: MatchedEach, names: Sequence[str | None], started: float, links: Links, *, metadata: bool
+) -> dict[str, Any]:
     """The fields of `EachMatchesOut`, with the names that the images were sent with."""
     items = [
         {"index": index, "name": name, "problem": problem_of(result).model_dump()}
         if isinstance(result, ImageError)
-        else {"index": index, "name": name, **_present(_result_fields(result, found.snapshot, links))}
+        else {
+            "index": index,
+            "name": name,
+            **_present(_result_fields(result, found.snapshot, links, metadata=metadata)),
+        }
         for index, (name, result) in enumerate(zip(names, found.each, strict=True))
     ]
     return {**_decided_fields(found.decision, found.snapshot, started), "items": items}
@@ -234,10 +244,11 @@ def _decided_fields(decision: Decision, snapshot: Snapshot, started: float) -> d
     }
 
 
-def _result_fields(result: Result, snapshot: Snapshot, links: Links) -> dict[str, Any]:
+def _result_fields(result: Result, snapshot: Snapshot, links: Links, *, metadata: bool) -> dict[str, Any]:
     """Matches, where the next ones are, and why the image was no evidence where it was none."""
     cursor = None if result.next is None else str(result.next)
-    fields: dict[str, Any] = {"matches": _matches_fields(result.matches, snapshot, links), "next_cursor": cursor}
+    matches = _matches_fields(result.matches, snapshot, links, metadata=metadata)
+    fields: dict[str, Any] = {"matches": matches, "next_cursor": cursor}
     if result.stock is not None:
         fields["stock_image"] = {"postings": result.stock.postings, "titles": result.stock.titles}
     if result.one_colour:
@@ -245,11 +256,11 @@ def _result_fields(result: Result, snapshot: Snapshot, links: Links) -> dict[str
     return fields
 
 
-def _matches_fields(matches: Matches, snapshot: Snapshot, links: Links) -> list[dict[str, Any]]:
+def _matches_fields(matches: Matches, snapshot: Snapshot, links: Links, *, metadata: bool) -> list[dict[str, Any]]:
     catalogue = snapshot.matcher.catalogue
     postings = catalogue.select(catalogue.located([match.posting_id for match in matches]).values())
     return [
-        _match_fields(match, posting, snapshot.product_of(match.posting_id), links)
+        _match_fields(match, posting, snapshot.product_of(match.posting_id), links, metadata=metadata)
         for match, posting in zip(matches, postings, strict=True)
     ]
 
@@ -259,10 +270,13 @@ def _present(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _match_fields(match: Match, posting: Posting, product: str | None, links: Links) -> dict[str, Any]:
+def _match_fields(
+    match: Match, posting: Posting, product: str | None, links: Links, *, metadata: bool
+) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
     optional = {
         "product_id": product,
+        "metadata": posting.metadata.as_json() if metadata else None,
         "probability": match.probability,
         "level": match.match_type,
         "similarity": match.similarity,

@@ -18,6 +18,7 @@ class PostingOut(BaseModel):
     label_group: str | None = Field(description="The known product, if the catalogue has it.")
     image_url: str | None = Field(description="Null where the posting has no image.")
     product_id: ProductOf
+    metadata: dict[str, Any] = Field(description="Fields of its seller's own; empty where it has none.")
 
 
 class StoredPostingOut(PostingOut):
@@ -58,4 +59,5 @@ def posting_fields(posting: Posting, links: Links, product: str | None) -> dict[
         "label_group": posting.label_group,
         "image_url": links.image(posting),
         "product_id": product,
+        "metadata": posting.metadata.as_json(),
     }

@@ -1,0 +1,194 @@
+"""Reads the bodies of requests to store a posting, or to change some of one."""
+
+from typing import Annotated, Any
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from pricematch.api.bodies import (
+    IMAGE,
+    JSON_BYTES_PER_CHARACTER,
+    described,
+    field_bytes,
+    fields_of,
+    raw_image,
+    title_of,
+)
+from pricematch.api.content import (
+    JSON,
+    MERGE_PATCH,
+    MULTIPART,
+    OCTETS,
+    content_type,
+    invalid,
+    is_json,
+    read_json,
+    refuse_type,
+    validated,
+)
+from pricematch.api.forms import Parts, open_form
+from pricematch.api.limits import allow_large
+from pricematch.api.schemas.fields import MetadataIn
+from pricematch.api.schemas.images import EncodedImage
+from pricematch.catalogue.labels import as_label
+from pricematch.catalogue.metadata import METADATA, parse_metadata, read_json_value
+from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
+from pricematch.catalogue.records import Condition
+from pricematch.errors import ImageEmpty, ImageTooLarge
+from pricematch.formats.posting_rows import metadata_limits
+from pricematch.serving.intake import Offered
+from pricematch.serving.patches import MetadataPatch, PostingPatch
+from pricematch.settings import Settings
+
+_JSON_BYTES_PER_BYTE = 6
+"""Of metadata: an escape such as \\u0061."""
+_Title = Annotated[str, Field(examples=["Susu coklat 200 ml"])]
+_Label = Annotated[
+    str | None,
+    Field(
+        max_length=MAX_LABEL_CHARS,
+        description="The product, if it is known; without blanks around it, and words such as nan or N/A are none.",
+    ),
+]
+_Hash = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{16}$")] | None
+
+
+class PostingIn(BaseModel):
+    """A posting to be stored: all of it, in place of what is stored under its id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: _Title = Field(default="", description="Title; with no image it may not be empty.")
+    label_group: _Label = None
+    image_phash: _Hash = Field(
+        default=None, description="Perceptual hash of its image, if that is known; else it is computed."
+    )
+    metadata: MetadataIn | None = Field(
+        default=None, description="Fields of its seller's own, which nothing is matched by; in a form as JSON text."
+    )
+
+
+class PatchIn(BaseModel):
+    """What is to be changed of a stored posting, as JSON Merge Patch (RFC 7396): what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: _Title | None = Field(default=None, description="Title; null for none.")
+    label_group: _Label = None
+    image_phash: _Hash = Field(
+        default=None, description="Perceptual hash of its image; null lets it be computed, as another image does."
+    )
+    metadata: MetadataIn | None = Field(
+        default=None,
+        description="Fields take the place of those there are, objects are merged, and null removes a field, or all.",
+    )
+
+
+class PostingJson(PostingIn):
+    """A posting in JSON, which has the image as a text."""
+
+    image: EncodedImage | None = None
+
+
+class PatchJson(PatchIn):
+    """Changes in JSON, which have the image as a text."""
+
+    image: EncodedImage | None = Field(default=None, description="Takes the place of the stored one; null removes it.")
+
+
+_FORM = {"type": "object", "properties": {"image": IMAGE, **PostingIn.model_json_schema()["properties"]}}
+_PATCH_FORM = {"type": "object", "properties": {"image": IMAGE, **PatchIn.model_json_schema()["properties"]}}
+_PATCH = PatchJson.model_json_schema()
+BODY = described({MULTIPART: _FORM, JSON: PostingJson.model_json_schema(), "image/*": IMAGE, OCTETS: IMAGE})
+PATCH_BODY = described({MERGE_PATCH: _PATCH, JSON: _PATCH, MULTIPART: _PATCH_FORM})
+
+
+async def read_posting(request: Request, posting_id: str, condition: Condition, settings: Settings) -> Offered:
+    """The posting that a request brings: a form with `image`, `title` or both, JSON, or an image as such.
+
+    Raises:
+        HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
+            than a posting can take.
+        RequestValidationError: neither image nor title, something too long, or anything else.
+        FieldInvalid: something in its metadata is not as it must be.
+        LimitExceeded: the form has more parts.
+        ImageEmpty, ImageTooLarge: the image has no bytes, or more than one may have.
+    """
+    allow_large(request.scope, settings)
+    kind = content_type(request)
+    given: PostingIn
+    image: bytes | None = None
+    if is_json(kind):
+        given = sent = await read_json(request, PostingJson, _json_bytes(settings), images=True)
+        image = sent.image
+    elif kind == MULTIPART:
+        image, fields = await _read_form(request, settings)
+        given = validated(PostingIn, fields)
+    else:
+        image, given = await raw_image(request, kind), PostingIn()
+    title = title_of(given.title, settings)
+    if image is None and not title:
+        raise invalid("title", "expected an image or a title, got neither")
+    _check_size(image, settings)
+    metadata = parse_metadata(given.metadata or {}, metadata_limits(settings))
+    phash, label = _lower(given.image_phash), as_label(given.label_group or "")
+    return Offered(Posting(posting_id, None, title, phash, label, metadata), image, condition)
+
+
+async def read_patch(request: Request, posting_id: str, condition: Condition, settings: Settings) -> PostingPatch:
+    """The changes that a request brings: JSON Merge Patch or a form; an `image` takes the place of the stored one.
+
+    Raises as `read_posting`; what is wrong only together with what is stored is told when it is applied.
+    """
+    allow_large(request.scope, settings)
+    kind = content_type(request)
+    given: PatchIn
+    image: bytes | None = None
+    if is_json(kind):
+        given = sent = await read_json(request, PatchJson, _json_bytes(settings), images=True)
+        image = sent.image
+    elif kind == MULTIPART:
+        image, fields = await _read_form(request, settings)
+        given = validated(PatchIn, fields)
+    else:
+        refuse_type(kind, MERGE_PATCH, JSON, MULTIPART)
+    _check_size(image, settings)
+    values: dict[str, Any] = {
+        "title": title_of(given.title or "", settings),
+        "label_group": as_label(given.label_group or ""),
+        "image_phash": _lower(given.image_phash),
+        "image": None,
+    }
+    metadata = None
+    if METADATA in given.model_fields_set:
+        metadata = MetadataPatch(given.metadata, metadata_limits(settings))
+    changed = {name: values[name] for name in given.model_fields_set - {METADATA}}
+    return PostingPatch(posting_id, changed, metadata, image, condition)
+
+
+async def _read_form(request: Request, settings: Settings) -> tuple[bytes | None, dict[str, Any]]:
+    """The image of a form, and its other fields; metadata, which is text of JSON, as the value it is."""
+    names, most = PostingIn.model_fields, max(field_bytes(settings), _json_bytes(settings))
+    async with open_form(request, Parts({"image"}, names, 1, len(names), most)) as form:
+        image, texts = await fields_of(form)
+    fields: dict[str, Any] = dict(texts)
+    if METADATA in fields:
+        fields[METADATA] = read_json_value(fields[METADATA], METADATA)
+    return image, fields
+
+
+def _json_bytes(settings: Settings) -> int:
+    """Bytes of JSON that a title and metadata can need."""
+    return settings.max_title_chars * JSON_BYTES_PER_CHARACTER + settings.max_metadata_bytes * _JSON_BYTES_PER_BYTE
+
+
+def _check_size(image: bytes | None, settings: Settings) -> None:
+    """Raise ImageEmpty, ImageTooLarge for the bytes of an image that cannot be one, or may not."""
+    if image is not None and not image:
+        raise ImageEmpty("expected an image, got no bytes")
+    if image is not None and len(image) > settings.max_image_bytes:
+        raise ImageTooLarge(f"expected at most {settings.max_image_bytes} bytes, got {len(image)}")
+
+
+def _lower(phash: str | None) -> str | None:
+    return None if phash is None else phash.lower()
