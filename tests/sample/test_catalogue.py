@@ -1,15 +1,25 @@
 """The sample catalogue on disk: what is written, when, and how hard it is to solve."""
 
 import csv
+import hashlib
+import json
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import imagehash
+import numpy as np
 import pytest
 from PIL import Image
 
 from pricematch.evaluation.metrics import mean_f1_of_partition
+from pricematch.formats.csv_files import read_csv
+from pricematch.formats.posting_rows import RowLimits
 from pricematch.sample.catalogue import HEADER, SampleSummary, write_sample
+from pricematch.sample.kinds import KINDS
+from pricematch.sample.offers import draw_offer, draw_sellers, usual_price
+from pricematch.sample.products import invent
+from tests.support.catalogues import METADATA_LIMITS
 
 POSTINGS, SEED = 60, 3
 
@@ -132,3 +142,52 @@ def test_a_sample_without_postings_is_refused(tmp_path: Path, postings: int) -> 
     with pytest.raises(ValueError, match=f"expected at least 1 posting, got {postings}"):
         write_sample(tmp_path / "out", postings, 0)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_sellers_say_moves_nothing_else(tmp_path: Path) -> None:
+    """Titles and groups are those that this seed gave before there were offers."""
+    write_sample(tmp_path / "out", 60, 3)
+    told = [[row["posting_id"], row["title"], row["label_group"]] for row in read_rows(tmp_path / "out")]
+    digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    assert digest == "d6211fd9ee53af8567feda6fba90d0c0bb8a65ebdb64c628623ec8b29904c6ec"
+
+
+def test_offers_are_metadata(sample: tuple[Path, SampleSummary]) -> None:
+    """As every reader of the file takes it: a price is a number, and what a seller does not name is absent."""
+    output, _ = sample
+    content = read_csv(output / "catalogue.csv", RowLimits(1000, 65_536, METADATA_LIMITS))
+    assert (content.problems, content.warnings) == ([], [])
+    every = [posting.metadata.as_json() for posting in content.postings]
+    assert {name for fields in every for name in fields} == {"seller", "price", "currency", "category", "brand"}
+    assert all(isinstance(fields["price"], int) and fields["price"] > 0 for fields in every)
+    assert {fields["currency"] for fields in every} == {"IDR"}
+    assert 0.6 < sum("brand" in fields for fields in every) / POSTINGS < 0.95
+    assert 5 < len({fields["seller"] for fields in every}) <= 30
+
+
+def test_offers_of_a_product_differ_by_forty_percent_at_most(sample: tuple[Path, SampleSummary]) -> None:
+    """And are of one category and at most one brand."""
+    output, _ = sample
+    groups = defaultdict(list)
+    for row in read_rows(output):
+        groups[row["label_group"]].append(row)
+    for rows in groups.values():
+        prices = [int(row["metadata.price"]) for row in rows]
+        assert max(prices) <= 1.5 * min(prices) + 200
+        assert len({row["metadata.category"] for row in rows}) == 1
+        assert len({row["metadata.brand"] for row in rows} - {""}) <= 1
+    assert max(len({row["metadata.price"] for row in rows}) for rows in groups.values()) > 1
+
+
+def test_every_kind_has_an_offer() -> None:
+    """Larger packs cost more, and variants of one size differ."""
+    rng, sellers = np.random.default_rng(0), draw_sellers(np.random.default_rng(1))
+    assert len(set(sellers)) == len(sellers) == 30
+    for kind in KINDS:
+        product = replace(invent(rng, (kind,)), pack=1)
+        usual = usual_price(product, np.random.default_rng(2))
+        assert usual_price(replace(product, pack=6), np.random.default_rng(2)) > 3 * usual
+        assert usual_price(product, np.random.default_rng(3)) != usual
+        offer = draw_offer(product, usual, sellers, rng)
+        assert abs(offer.price - usual) <= 0.2 * usual + 50
+        assert offer.seller in sellers

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,18 @@ import numpy as np
 from pricematch.evaluation.metrics import mean_f1_of_partition
 from pricematch.sample.articles import draw
 from pricematch.sample.listings import Picture, choose_side, finish
+from pricematch.sample.offers import Offer, draw_offer, draw_sellers, usual_price
 from pricematch.sample.photos import photograph
 from pricematch.sample.plan import USUAL, Assortment, Group, plan_groups
 from pricematch.sample.shots import seller_shot, stock_shot
 from pricematch.sample.titles import write_title
 
-HEADER = ("posting_id", "image", "image_phash", "title", "label_group")
+HEADER = (
+    *("posting_id", "image", "image_phash", "title", "label_group"),
+    *(f"metadata.{field.name}" for field in fields(Offer)),
+)
 
-_PLAN, _STOCK, _TITLE, _POSTING = range(4)
+_PLAN, _STOCK, _TITLE, _POSTING, _SELLERS, _PRICE, _OFFER = range(7)
 """Streams of random numbers: what happens in one never moves another."""
 
 _SAME_FILE, _STOCK_PHOTO, _COPIED_TITLE = 0.08, 0.36, 0.42
@@ -52,9 +56,10 @@ class _Posting:
     phash: str
     title: str
     label_group: int
+    offer: Offer
 
-    def cells(self) -> tuple[str, str, str, str, int]:
-        return (posting_id(self.row), self.image, self.phash, self.title, self.label_group)
+    def cells(self) -> tuple[str | int, ...]:
+        return (posting_id(self.row), self.image, self.phash, self.title, self.label_group, *astuple(self.offer))
 
 
 def posting_id(row: int) -> str:
@@ -92,11 +97,12 @@ def write_sample(
         if existing.exists():
             raise FileExistsError(f"{existing} exists already; choose another directory or remove it first")
     groups = plan_groups(postings, _stream(seed, _PLAN), assortment)
+    sellers = draw_sellers(_stream(seed, _SELLERS))
     images.mkdir(parents=True)
     rows: list[_Posting] = []
     sizes: dict[str, int] = {}
     for group in groups:
-        for posting, data in _draw_group(group, seed):
+        for posting, data in _draw_group(group, sellers, seed):
             if posting.image not in sizes:
                 (images / posting.image).write_bytes(data)
                 sizes[posting.image] = len(data)
@@ -120,7 +126,7 @@ def _stream(seed: int, *key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def _draw_group(group: Group, seed: int) -> Iterator[tuple[_Posting, bytes]]:
+def _draw_group(group: Group, sellers: tuple[str, ...], seed: int) -> Iterator[tuple[_Posting, bytes]]:
     """The postings of one product, each with its file's bytes.
 
     The first shows the maker's photo, later ones that photo, an earlier one's file or a photo of their own.
@@ -130,6 +136,7 @@ def _draw_group(group: Group, seed: int) -> Iterator[tuple[_Posting, bytes]]:
     stock_article = article if group.stock_product == product else draw(group.stock_product)
     stock = stock_shot(_stream(seed, _STOCK, group.stock_key), product.kind)
     common = write_title(product, _stream(seed, _TITLE, group.title_key), bare=group.bare_title)
+    usual = usual_price(product, _stream(seed, _PRICE, group.number))
     pictures: list[Picture] = []
     for row in group.rows:
         rng = _stream(seed, _POSTING, row)
@@ -145,7 +152,8 @@ def _draw_group(group: Group, seed: int) -> Iterator[tuple[_Posting, bytes]]:
             picture = finish(pixels, posting_id(row), rng, plain=from_stock and rng.random() < 0.6)
         pictures.append(picture)
         title = common if copied else write_title(product, rng)
-        yield _Posting(row, picture.name, picture.phash, title, group.label_group), picture.data
+        offer = draw_offer(product, usual, sellers, _stream(seed, _OFFER, row))
+        yield _Posting(row, picture.name, picture.phash, title, group.label_group, offer), picture.data
 
 
 def _write_table(path: Path, rows: list[_Posting]) -> None:
