@@ -31,7 +31,7 @@ class FailingEncoder(MeanColourEncoder):
         ("GET", "/match", "OPTIONS, POST"),
         ("PUT", "/cluster", "OPTIONS, POST"),
         ("POST", "/readyz", "GET, HEAD, OPTIONS"),
-        ("BREW", "/postings/p0", "DELETE, GET, HEAD, OPTIONS, PUT"),
+        ("BREW", "/postings/p0", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
     ],
 )
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(

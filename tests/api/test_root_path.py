@@ -66,7 +66,7 @@ def test_problems_and_methods_are_as_without_it(ask: Ask) -> None:
     missing = ask("GET", f"{ROOT}/nowhere")
     assert_problem(missing, 404, "not-found")
     assert f"{ROOT}/docs" in missing.json()["detail"]
-    assert ask("OPTIONS", f"{ROOT}/postings/scene").headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PUT"
+    assert ask("OPTIONS", f"{ROOT}/postings/scene").headers["allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"
     refused = ask("PATCH", f"{ROOT}/static-offline-docs/swagger-ui.css")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
     assert_problem(ask("DELETE", f"{ROOT}/postings/scene", params={"dry_run": "1"}), 422, "invalid-request")
