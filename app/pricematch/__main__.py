@@ -15,6 +15,7 @@ from pricematch.cli import (
     check,
     evaluate,
     explore,
+    export,
     import_,
     key,
     models,
@@ -55,6 +56,7 @@ cli.add_typer(train.cli, name="train")
 cli.command()(serve.serve)
 cli.command()(key.key)
 cli.command("import")(import_.import_)
+cli.command()(export.export)
 cli.command()(backup.backup)
 cli.command()(restore.restore)
 cli.command()(verify.verify)

@@ -300,6 +300,16 @@ def decode_byte_escapes(title: str) -> str:
         return title
 
 
+def encode_byte_escapes(title: str) -> str:
+    r"""A text that `decode_byte_escapes` makes a title of, whatever the title is.
+
+    >>> encode_byte_escapes("b'x' \\ 1")
+    'b"b\'x\' \\\\ 1"'
+    """
+    escaped = title.replace("\\", "\\\\").replace("\0", "\\x00")
+    return f'b"{escaped}"'
+
+
 def _unescape(escape: re.Match[bytes]) -> bytes:
     code = escape[1]
     if code.startswith(b"x"):

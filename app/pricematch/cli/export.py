@@ -1,0 +1,29 @@
+"""`pricematch export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pricematch.cli import terminal
+from pricematch.cli.options import setting
+from pricematch.settings import load_settings
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="NDJSON file to write; it appears whole or not at all.")],
+    data: Annotated[Path | None, setting("data", "Folder of the store.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder to write the images into; left out, none are.")] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(help="CSV file to write the verdicts into, as GET /verdicts.csv gives them.")
+    ] = None,
+) -> None:
+    """Write the postings of a store to a file that `pricematch import` takes, while a service may run on the store."""
+    from pricematch.serving.exports import export_catalogue
+
+    settings = load_settings(data=data)
+    with terminal.progress_bars() as bars:
+        done = export_catalogue(settings, file, images, verdicts, bars)
+    terminal.print_table(
+        f"{settings.data} → {file}", ["postings", "images", "verdicts"], [[done.postings, done.images, done.verdicts]]
+    )
