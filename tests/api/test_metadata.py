@@ -1,6 +1,7 @@
 """Metadata over HTTP: put, patched, and answered."""
 
 import json
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -187,6 +188,8 @@ def test_a_patch_removes_and_replaces_the_image(client: TestClient) -> None:
     assert "a" in [it["posting_id"] for it in found]
     known = client.patch("/postings/a", files={"image": RED}, data={"image_phash": "1" * 16}).json()
     assert known["image_phash"] == "1" * 16
+    in_json = patch(client, "a", {"image": b64encode(GREEN).decode()}).json()
+    assert (in_json["image_phash"], client.get("/postings/a/image").content) == (None, GREEN)
     gone = patch(client, "a", {"image": None}).json()
     assert (gone["image_url"], gone["image_phash"], gone["title"]) == (None, None, "x")
     assert_problem(client.get("/postings/a/image"), 404, "image-unavailable")
@@ -201,6 +204,7 @@ def test_a_patch_removes_and_replaces_the_image(client: TestClient) -> None:
         ({"title": 1}, "body.title"),
         ({"posting_id": "b"}, "body.posting_id"),
         ({"image": "x.png"}, "body.image"),
+        ({"image": 1}, "body.image"),
         ({"image_phash": "x"}, "body.image_phash"),
         ({"label_group": "x" * 257}, "body.label_group"),
         ([], "body"),
