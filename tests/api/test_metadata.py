@@ -96,6 +96,19 @@ def test_wrong_metadata_is_named_by_its_path(
     assert client.get("/postings").json() == before
 
 
+def test_metadata_may_be_as_large_as_it_may_however_it_is_written(client: TestClient) -> None:
+    """All of it in escapes, beside the longest title."""
+    metadata = {"a": "x" * (8192 - len('{"a":""}'))}
+    escaped = json.dumps(metadata).replace("x", "\\u0078")
+    title = 1000 * "\\u0079"
+    text = f'{{"metadata": {escaped}, "title": "{title}"}}'
+    for send in (client.put, client.patch):
+        response = send("/postings/a", content=text, headers={"Content-Type": "application/json"})
+        assert response.status_code in {200, 201}
+        assert response.json()["metadata"] == metadata
+        assert send("/postings/a", files={"image": RED}, data={"metadata": escaped}).json()["metadata"] == metadata
+
+
 @pytest.mark.parametrize(
     "metadata", ["[]", '"x"', "1", "true", "{", '{"a": 1, "a": 2}', '{"a": NaN}', '{"a": "\\ud800"}']
 )
