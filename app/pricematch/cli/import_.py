@@ -15,7 +15,8 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="CSV with posting_id, image and perhaps title, image_phash, label_group; or NDJSON with them."
+            help="CSV with posting_id, image and perhaps title, image_phash, label_group, metadata.NAME; or NDJSON "
+            "with them, metadata as an object."
         ),
     ],
     images: Annotated[
