@@ -61,9 +61,10 @@ def test_commands_by_hand_lead_from_nothing_to_answers(tmp_path: Path) -> None:
     assert '"posting_id":"first"' in answers[2]
     assert '"posting_id":"sample_000000"' in answers[3]
     assert '"posting_id":"sample_000000"' not in answers[4]
-    products, put, decided, matches, deleted = answers[6:]
+    products, put, patched, decided, matches, deleted = answers[6:]
     assert '"product_id":"p1"' in products
     assert '"title":"Kopi susu 200 ml"' in put
+    assert '"metadata":{"price":12.5,"seller":"shop-7"}' in patched
     assert '"verdict":"same"' in decided
     assert '"posting_id":"sample_000000"' in matches
     assert '"posting_id"' in deleted
