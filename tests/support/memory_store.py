@@ -36,9 +36,19 @@ from pricematch.catalogue.records import (
     PostingChange,
     Put,
     Remark,
+    Removal,
+    Removed,
     Stored,
 )
-from pricematch.errors import BatchNotFound, ConditionFailed, ImageUnavailable, PostingNotFound, RowProblem
+from pricematch.errors import (
+    BatchNotFound,
+    ConditionFailed,
+    FieldInvalid,
+    ImageUnavailable,
+    PostingNotFound,
+    RowProblem,
+)
+from pricematch.store.ports import ChangeOutcome
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -123,6 +133,20 @@ class MemoryStore:
         posting = patch.change(stored.posting)
         [kept] = self.put([Put(posting, patch.image)])
         return posting, kept
+
+    @_alone
+    def change_each(self, changes: Sequence[Put | Patch | Removal]) -> Sequence[ChangeOutcome]:
+        return [self._outcome(change) for change in changes]
+
+    def _outcome(self, change: Put | Patch | Removal) -> ChangeOutcome:
+        try:
+            if isinstance(change, Put):
+                return self.put([change])[0]
+            if isinstance(change, Patch):
+                return self.patch(change)[1]
+            return Removed(self.delete(change.posting_id, change.condition))
+        except (ConditionFailed, PostingNotFound, FieldInvalid, ImageUnavailable) as error:
+            return error
 
     @_alone
     def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:

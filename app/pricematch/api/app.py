@@ -24,6 +24,7 @@ from pricematch.api.routes import (
     jobs,
     match,
     models,
+    posting_batches,
     postings,
     products,
     verdict_batches,
@@ -39,6 +40,20 @@ from pricematch.serving.service import Service
 if TYPE_CHECKING:
     from pricematch.api.tracing import Spans
 
+_API = (
+    match,
+    imports,
+    posting_batches,
+    postings,
+    images,
+    products,
+    jobs,
+    verdict_batches,
+    verdicts,
+    clusters,
+    models,
+)
+"""Of paths that fit a request the first one answers."""
 _Lifetime: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 
 
@@ -109,7 +124,7 @@ def create_api(
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)
-    for module in (match, imports, postings, images, products, jobs, verdict_batches, verdicts, clusters, models):
+    for module in _API:
         app.include_router(module.router, prefix=VERSION_PREFIX)
         app.include_router(module.router, include_in_schema=False)
     app.include_router(health.router)

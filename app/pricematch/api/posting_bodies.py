@@ -126,6 +126,13 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
         given = validated(PostingIn, fields)
     else:
         image, given = await raw_image(request, kind), PostingIn()
+    return offered(posting_id, given, image, condition, settings)
+
+
+def offered(
+    posting_id: str, given: PostingIn, image: bytes | None, condition: Condition, settings: Settings
+) -> Offered:
+    """A posting to be stored, of the fields that were sent; raises as `read_posting`."""
     title = title_of(given.title, settings)
     if image is None and not title:
         raise invalid("title", "expected an image or a title, got neither")
@@ -152,6 +159,13 @@ async def read_patch(request: Request, posting_id: str, condition: Condition, se
         given = validated(PatchIn, fields)
     else:
         refuse_type(kind, MERGE_PATCH, JSON, MULTIPART)
+    return patched(posting_id, given, image, condition, settings)
+
+
+def patched(
+    posting_id: str, given: PatchIn, image: bytes | None, condition: Condition, settings: Settings
+) -> PostingPatch:
+    """Changes of a posting, of the fields that were sent; raises as `read_patch`."""
     _check_size(image, settings)
     values: dict[str, Any] = {
         "title": title_of(given.title or "", settings),
@@ -162,7 +176,7 @@ async def read_patch(request: Request, posting_id: str, condition: Condition, se
     metadata = None
     if METADATA in given.model_fields_set:
         metadata = MetadataPatch(given.metadata, metadata_limits(settings))
-    changed = {name: values[name] for name in given.model_fields_set - {METADATA}}
+    changed = {name: value for name, value in values.items() if name in given.model_fields_set}
     return PostingPatch(posting_id, changed, metadata, image, condition)
 
 

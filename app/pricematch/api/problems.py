@@ -145,6 +145,11 @@ def invalid_request(faults: Sequence[Fault]) -> Problem:
     return _problem(422, _INVALID, detail, shown)
 
 
+def faults_of(error: RequestValidationError) -> list[Fault]:
+    """What is wrong with a request, and where."""
+    return [Fault(location=".".join(map(str, fault["loc"])), message=fault["msg"]) for fault in error.errors()]
+
+
 def unexpected(kind: str, name: str, known: Collection[str]) -> str:
     """What is wrong with a name that is none of those known: which these are, and the nearest of them."""
     if not known:
@@ -191,8 +196,7 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
 
 
 async def _on_invalid_request(_: Request, error: RequestValidationError) -> JSONResponse:
-    faults = [Fault(location=".".join(map(str, fault["loc"])), message=fault["msg"]) for fault in error.errors()]
-    return answer(invalid_request(faults))
+    return answer(invalid_request(faults_of(error)))
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> JSONResponse:

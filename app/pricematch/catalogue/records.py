@@ -76,6 +76,29 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """A posting to be removed; one that is not there is no error.
+
+    Attributes:
+        posting_id: of the posting.
+        condition: if it does not hold, nothing is changed.
+    """
+
+    posting_id: str
+    condition: Condition = ANYHOW
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The outcome of a removal: the posting is not there; `there` is whether it was."""
+
+    there: bool
+
+
+PutOutcome: TypeAlias = Literal["created", "replaced", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """The outcome of a put or patch: the posting is stored, and its image.
 
@@ -85,7 +108,7 @@ class Kept:
     """
 
     revision: int
-    outcome: Literal["created", "replaced", "unchanged"]
+    outcome: PutOutcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pricematch.matching.clusters import Clusters
 from pricematch.matching.queries import Decision, Result
 from pricematch.matching.review import Unsure
 from pricematch.serving.snapshots import Snapshot
+from pricematch.store.ports import ChangeOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,14 @@ class PutResult:
     snapshot: Snapshot
     posting: Posting
     kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedEach:
+    """What became of each of many changes, or why it was not made, and a snapshot that has them."""
+
+    snapshot: Snapshot
+    outcomes: Sequence[ChangeOutcome]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from pricematch.errors import (
     JobNotFound,
     PostingNotFound,
     RowProblem,
+    StoreError,
 )
 from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
 from pricematch.matching.queries import Options, Query, Result
@@ -38,6 +39,7 @@ from pricematch.matching.review import review
 from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache, ThumbnailCache
+from pricematch.serving.change_batches import AT_ONCE, WantedChange, change_each
 from pricematch.serving.feedback_batches import BatchOptions, BatchPreview, decide_each, preview
 from pricematch.serving.intake import Offered
 from pricematch.serving.patches import PostingPatch
@@ -45,6 +47,7 @@ from pricematch.serving.product_pages import ProductDetails, ProductHistory, Pro
 from pricematch.serving.results import (
     BatchPage,
     BatchResult,
+    ChangedEach,
     Clustered,
     FeedbackPage,
     FeedbackResult,
@@ -58,6 +61,7 @@ from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.training_jobs import TrainingOptions
 from pricematch.serving.uploads import ImportOptions
 from pricematch.settings import Settings
+from pricematch.store.ports import ChangeOutcome
 
 _log = logging.getLogger("pricematch")
 T = TypeVar("T")
@@ -244,6 +248,21 @@ class Service(Readiness):
             stored = Patch(patch.posting_id, change, content, patch.condition)
             posting, kept, snapshot = await self._workers.match(backend.intake.patch, stored)
         return PutResult(snapshot, posting, kept)
+
+    async def change_each(self, changes: Sequence[WantedChange]) -> ChangedEach:
+        """Put, patch and remove postings, each by itself; raises StoreError where none could be stored, NotReady."""
+        intake, outcomes, snapshot = self._ready.intake, list[ChangeOutcome](), self.snapshot
+        for first in range(0, len(changes), AT_ONCE):
+            piece = changes[first : first + AT_ONCE]
+            try:
+                found, snapshot = await self._workers.store(change_each, intake, piece)
+            except StoreError as error:
+                if not first:
+                    raise
+                outcomes += [error] * (len(changes) - first)
+                break
+            outcomes += found
+        return ChangedEach(snapshot, outcomes)
 
     async def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
         """Remove a posting: whether it was there, and the catalogue's version; raises ConditionFailed, StoreError."""

@@ -1,7 +1,7 @@
 """Ports: the protocols of the stores."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,14 @@ from pricematch.catalogue.records import (
     Patch,
     Put,
     Remark,
+    Removal,
+    Removed,
     Stored,
 )
-from pricematch.errors import RowProblem
+from pricematch.errors import PricematchError, RowProblem
+
+ChangeOutcome: TypeAlias = Kept | Removed | PricematchError
+"""What became of one of several changes, or why it was not made."""
 
 
 class PostingStore(Protocol):
@@ -80,6 +85,15 @@ class PostingStore(Protocol):
             ConditionFailed: it is not as the condition says; nothing is changed.
             ImageUnavailable: it was to show an image that is neither given nor stored.
             PricematchError: what the change raises; nothing is changed.
+        """
+        ...
+
+    def change_each(self, changes: Sequence[Put | Patch | Removal]) -> Sequence[ChangeOutcome]:
+        """Make changes one after the other, those that can be made; together they are one transaction.
+
+        Returns:
+            The outcome of each, or why it was not made: a condition that does not hold, what a patch raises, a posting
+            that is not there or is damaged, an image that is neither given nor stored.
         """
         ...
 

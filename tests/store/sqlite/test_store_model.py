@@ -13,8 +13,20 @@ import pytest
 
 from pricematch.catalogue.feedback_batches import FeedbackBatch, FeedbackFilter, FeedbackSort, PairDecision
 from pricematch.catalogue.metadata import NO_METADATA, Metadata
-from pricematch.catalogue.records import ANYHOW, NO_REMARK, Changes, Condition, Decision, PairFeedback, Patch, Remark
-from pricematch.errors import ConditionFailed, PostingNotFound
+from pricematch.catalogue.records import (
+    ANYHOW,
+    NO_REMARK,
+    Changes,
+    Condition,
+    Decision,
+    PairFeedback,
+    Patch,
+    Put,
+    Remark,
+    Removal,
+)
+from pricematch.errors import ConditionFailed, PostingNotFound, PricematchError
+from pricematch.store.ports import ChangeOutcome
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.memory_store import MemoryStore
 from tests.support.stores import check_whole, everything, image_bytes, name_of, put
@@ -65,8 +77,12 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
         given = image if "image" in some else None
         patch = Patch(one, lambda posting: replace(posting, **some), given, condition)
         assert answer(store.postings.patch, patch) == answer(oracle.patch, patch)
-    elif what < 0.7:
+    elif what < 0.66:
         assert answer(store.postings.delete, one, condition) == answer(oracle.delete, one, condition)
+    elif what < 0.7:
+        changes = [drawn_change(draw, oracle.version()) for _ in range(5)]
+        outcomes = list(map(outcome, store.postings.change_each(changes)))
+        assert outcomes == list(map(outcome, oracle.change_each(changes)))
     elif what < 0.9:
         decision: Decision = "same" if draw.random() < 0.5 else "different"
         remark = draw.choice((NO_REMARK, Remark("Ann"), Remark("Ann", "nul\0 é 😀")))
@@ -79,6 +95,25 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
         decide_each(draw, store, oracle)
     else:
         undo(draw, store, oracle)
+
+
+def drawn_change(draw: random.Random, version: int) -> Put | Patch | Removal:
+    """A change of any kind, whose condition may hold."""
+    posting_id, image = draw.choice(IDS), drawn_image(draw)
+    revisions = frozenset(draw.choices(range(version + 1), k=9))
+    condition = draw.choice((ANYHOW, ANYHOW, Condition(revisions), Condition(exists=True), Condition(exists=False)))
+    kind = draw.random()
+    if kind < 0.5:
+        return put(posting_id, image, drawn_title(draw), condition, drawn_metadata(draw))
+    if kind < 0.8:
+        name = None if image is None else name_of(image)
+        return Patch(posting_id, lambda posting: replace(posting, image=name), image, condition)
+    return Removal(posting_id, condition)
+
+
+def outcome(found: ChangeOutcome) -> object:
+    """The outcome of a change, or the kind of its problem."""
+    return type(found) if isinstance(found, PricematchError) else found
 
 
 def decide_each(draw: random.Random, store: Store, oracle: MemoryStore) -> None:

@@ -2,14 +2,28 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import ANYHOW, Changes, Condition, Kept, Patch, Put, Stored
-from pricematch.errors import ConditionFailed, ImageUnavailable, PostingNotFound, RowDamaged
+from pricematch.catalogue.records import (
+    ANYHOW,
+    Changes,
+    Condition,
+    Kept,
+    Patch,
+    Put,
+    PutOutcome,
+    Removal,
+    Removed,
+    Stored,
+)
+from pricematch.errors import ConditionFailed, FieldInvalid, ImageUnavailable, PostingNotFound, RowDamaged
 from pricematch.store.folder import store_errors
 from pricematch.store.image_files import ImageFiles, image_digest, incoming_images
+from pricematch.store.ports import ChangeOutcome
 from pricematch.store.sqlite.changes import changes_since, next_revision, posting_of, version
 from pricematch.store.sqlite.checksums import Row, insertion, opened, sealed, selected
 from pricematch.store.sqlite.database import Database
@@ -100,26 +114,47 @@ class SqlitePostings:
 
     def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
         """See the port; raises ValueError for an image that is not the one its posting names."""
-        return self._written(_images(puts), lambda _: puts)[1]
+        steps = self._written(puts, lambda connection, images: [self._put(connection, put, images) for put in puts])
+        return [step.kept for step in steps if step.kept is not None]
 
     def patch(self, patch: Patch) -> tuple[Posting, Kept]:
         """See the port."""
+        [step] = self._written([patch], lambda connection, images: [self._patch(connection, patch, images)])
+        return cast("Posting", step.after), cast("Kept", step.kept)
 
-        def patched(connection: sqlite3.Connection) -> Sequence[Put]:
-            if (stored := find(connection, patch.posting_id)) is None:
-                raise PostingNotFound(patch.posting_id)
-            _check(patch.condition, patch.posting_id, stored)
-            return [Put(patch.change(stored.posting))]
+    def change_each(self, changes: Sequence[Put | Patch | Removal]) -> Sequence[ChangeOutcome]:
+        """See the port; raises ValueError as `put`."""
+        outcomes = list[ChangeOutcome]()
 
-        images = {} if patch.image is None else {hashlib.sha256(patch.image).digest(): patch.image}
-        [put], [kept] = self._written(images, patched)
-        return put.posting, kept
+        def change(connection: sqlite3.Connection, images: Collection[bytes]) -> Sequence[_Step]:
+            steps = list[_Step]()
+            for it in changes:
+                try:
+                    step = self._step(connection, it, images)
+                except _REFUSALS as error:
+                    outcomes.append(error)
+                else:
+                    steps.append(step)
+                    outcomes.append(step.kept or Removed(step.before is not None))
+            return steps
+
+        self._written(changes, change)
+        return outcomes
+
+    def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
+        """See the port."""
+        with self._database.write() as connection:
+            step = _remove(connection, Removal(posting_id, condition))
+        self._unused.release(_unshown([step]))
+        return step.before is not None
 
     def _written(
-        self, images: Mapping[bytes, bytes], puts_of: Callable[[sqlite3.Connection], Sequence[Put]]
-    ) -> tuple[Sequence[Put], Sequence[Kept]]:
-        """Make the puts that a transaction says, given the images by digest that they bring; these, and what became."""
-        puts: Sequence[Put] = ()
+        self,
+        changes: Sequence[Put | Patch | Removal],
+        write: Callable[[sqlite3.Connection, Collection[bytes]], Sequence["_Step"]],
+    ) -> Sequence["_Step"]:
+        """Make the steps of a transaction, given the digests of the images that the changes bring."""
+        images = _images(changes)
         with (
             store_errors(self._incoming),
             incoming_images(self._incoming, self._images, self._database.wait_seconds) as incoming,
@@ -128,50 +163,67 @@ class SqlitePostings:
                 incoming.write(digest, content)
             try:
                 with self._database.write() as connection:
-                    puts = puts_of(connection)
-                    before = [_before(connection, put.posting.posting_id) for put in puts]
-                    kept = [_put(connection, put) for put in puts]
+                    steps = write(connection, images.keys())
                     incoming.place()
-                    self._check_images(puts)
             except BaseException:
                 self._unused.doubt(images)
                 raise
-        self._unused.release(_replaced(before, puts))
-        return puts, kept
+        self._unused.release({*_unshown(steps), *(images.keys() - _shown(steps))})
+        return steps
 
-    def delete(self, posting_id: str, condition: Condition = ANYHOW) -> bool:
-        """See the port."""
-        with self._database.write() as connection:
-            stored = _before(connection, posting_id)
-            _check(condition, posting_id, stored)
-            if stored is None:
-                return False
-            remove(connection, posting_id)
-        if isinstance(stored, Stored) and stored.posting.image is not None:
-            self._unused.release([bytes.fromhex(stored.posting.image)])
-        return True
+    def _step(
+        self, connection: sqlite3.Connection, change: Put | Patch | Removal, images: Collection[bytes]
+    ) -> "_Step":
+        if isinstance(change, Put):
+            return self._put(connection, change, images)
+        if isinstance(change, Patch):
+            return self._patch(connection, change, images)
+        return _remove(connection, change)
+
+    def _patch(self, connection: sqlite3.Connection, patch: Patch, images: Collection[bytes]) -> "_Step":
+        if (stored := find(connection, patch.posting_id)) is None:
+            raise PostingNotFound(patch.posting_id)
+        _check(patch.condition, patch.posting_id, stored)
+        return self._put(connection, Put(patch.change(stored.posting)), images)
+
+    def _put(self, connection: sqlite3.Connection, put: Put, images: Collection[bytes]) -> "_Step":
+        posting = put.posting
+        stored = _before(connection, posting.posting_id)
+        _check(put.condition, posting.posting_id, stored)
+        digest = None if posting.image is None else image_digest(posting.image)
+        if digest is not None and digest not in images and not self._images.has(digest):
+            raise ImageUnavailable(f"the image {digest.hex()} is not stored, and was not given")
+        if isinstance(stored, Stored) and stored.posting == posting:
+            return _Step(posting.posting_id, stored, posting, Kept(stored.revision, "unchanged"))
+        outcome: PutOutcome = "created" if stored is None else "replaced"
+        return _Step(posting.posting_id, stored, posting, Kept(write(connection, posting), outcome))
 
     def changes(self, since: int) -> Changes:
         """See the port."""
         with self._database.read() as connection:
             return changes_since(connection, since)
 
-    def _check_images(self, puts: Sequence[Put]) -> None:
-        """Raise ImageUnavailable if a posting was to be stored whose image is not."""
-        digests = {image_digest(put.posting.image) for put in puts if put.posting.image is not None}
-        for digest in digests:
-            if not self._images.has(digest):
-                raise ImageUnavailable(f"the image {digest.hex()} is not stored, and was not given")
+
+_REFUSALS = (ConditionFailed, PostingNotFound, FieldInvalid, RowDamaged, ImageUnavailable)
+"""Why one of several changes is not made, and the others are."""
 
 
-def _put(connection: sqlite3.Connection, put: Put) -> Kept:
-    stored = _before(connection, put.posting.posting_id)
-    _check(put.condition, put.posting.posting_id, stored)
-    if stored is None:
-        return Kept(write(connection, put.posting), "created")
-    if isinstance(stored, Stored) and stored.posting == put.posting:
-        return Kept(stored.revision, "unchanged")
-    return Kept(write(connection, put.posting), "replaced")
+@dataclass(frozen=True)
+class _Step:
+    """A change that was made: what was there before, what is there now, and what a put has made of it."""
+
+    posting_id: str
+    before: Stored | RowDamaged | None
+    after: Posting | None
+    kept: Kept | None = None
+
+
+def _remove(connection: sqlite3.Connection, removal: Removal) -> _Step:
+    stored = _before(connection, removal.posting_id)
+    _check(removal.condition, removal.posting_id, stored)
+    if stored is not None:
+        remove(connection, removal.posting_id)
+    return _Step(removal.posting_id, stored, None)
 
 
 def _check(condition: Condition, posting_id: str, stored: Stored | RowDamaged | None) -> None:
@@ -186,21 +238,27 @@ def _check(condition: Condition, posting_id: str, stored: Stored | RowDamaged | 
         raise ConditionFailed(f"the posting {posting_id!r} {how}, and was to be changed only as it was before")
 
 
-def _images(puts: Sequence[Put]) -> dict[bytes, bytes]:
+def _images(changes: Sequence[Put | Patch | Removal]) -> dict[bytes, bytes]:
     """The images that are given, by digest; raises ValueError if one is not what its posting says."""
     images = {}
-    for put in puts:
-        named = None if put.posting.image is None else image_digest(put.posting.image)
-        if put.image is not None:
-            if hashlib.sha256(put.image).digest() != named:
-                raise ValueError(f"the image of {put.posting.posting_id!r} has another digest than the posting says")
-            images[named] = put.image
+    for change in changes:
+        if isinstance(change, Removal) or change.image is None:
+            continue
+        digest = hashlib.sha256(change.image).digest()
+        if isinstance(change, Put) and digest.hex() != change.posting.image:
+            raise ValueError(f"the image of {change.posting.posting_id!r} has another digest than the posting says")
+        images[digest] = change.image
     return images
 
 
-def _replaced(before: Sequence[Stored | RowDamaged | None], puts: Sequence[Put]) -> set[bytes]:
+def _unshown(steps: Sequence[_Step]) -> set[bytes]:
     """Images that postings showed, or were to show for a moment, and do not show now."""
-    shown = {stored.posting.image for stored in before if isinstance(stored, Stored)}
-    last = {put.posting.posting_id: put.posting.image for put in puts}
-    between = {put.posting.image for put in puts}
-    return {bytes.fromhex(name) for name in (shown | between) - set(last.values()) if name is not None}
+    before = {step.before.posting.image for step in steps if isinstance(step.before, Stored)}
+    between = {step.after.image for step in steps if step.after is not None}
+    return {bytes.fromhex(name) for name in before | between if name is not None} - _shown(steps)
+
+
+def _shown(steps: Sequence[_Step]) -> set[bytes]:
+    """Images that the postings of some steps show now."""
+    last = {step.posting_id: step.after for step in steps}
+    return {bytes.fromhex(it.image) for it in last.values() if it is not None and it.image is not None}
