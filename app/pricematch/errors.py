@@ -45,6 +45,7 @@ PricematchError
 ├── ProductsUnknown           products could not be kept, and are not known until they can be
 ├── ProductsChanged           products are not as they were when they were read
 ├── HistoryLost               changes too long ago to be listed one by one
+├── VersionUnknown            a version of the catalogue that is yet to come
 ├── Overloaded                more requests wait than may
 ├── DeadlineExceeded          it took longer than it may
 ├── ClientGone                nobody waits for the answer any more
@@ -322,7 +323,22 @@ class ProductsChanged(PricematchError):
 
 
 class HistoryLost(PricematchError):
-    """The changes since a version are too long ago to be listed one by one."""
+    """The changes since a version are too long ago to be listed one by one.
+
+    Attributes:
+        start_at: the version from which on they are known to whoever has read everything after it was given.
+    """
+
+    def __init__(self, message: str, start_at: int) -> None:
+        super().__init__(message)
+        self.start_at = start_at
+
+
+class VersionUnknown(PricematchError):
+    """A version of the catalogue is yet to come, or is one of another store."""
+
+    def __init__(self, got: int, latest: int) -> None:
+        super().__init__(f"expected a version of the catalogue from 0 to {latest}, got {got}")
 
 
 class Overloaded(PricematchError):

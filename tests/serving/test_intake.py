@@ -27,7 +27,7 @@ class Shop:
         self.store = MemoryStore.holding(list(matcher.catalogue))
         encode = TinyEncoding(self.encoder).encode
         self.stored = StoredImages(self.store, self.store, encode, lambda *_: None)
-        self.snapshots = Snapshots(self.store, self.stored, lambda: Snapshot(self.store.version(), matcher))
+        self.snapshots = Snapshots(self.store, self.store, self.stored, lambda: Snapshot(self.store.version(), matcher))
         self.intake = Intake(self.store, self.store, self.stored, self.snapshots)
 
     def matched(self, posting_id: str) -> list[str]:

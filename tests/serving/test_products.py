@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from pricematch.catalogue.feed import FeedPage, Position
 from pricematch.catalogue.feedback_batches import PairDecision
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Changes, Remark
+from pricematch.catalogue.records import Remark
 from pricematch.errors import PricematchError, ProductsChanged, ProductsUnknown, StoreFull, StoreUnavailable
 from pricematch.matching.products import followed
 from pricematch.serving import products
@@ -267,17 +268,16 @@ def test_what_comes_during_a_rebuild_is_in_its_products(shop: ProductShop) -> No
 def test_what_comes_last_in_a_rebuild_is_in_its_products(shop: ProductShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """After it has caught up, before it takes the place of what serves."""
     filled(shop)
-    store = shop.intake.store
-    changes, read = store.changes, list[int]()
+    changes, read = shop.feed.changes, list[Position]()
 
-    def then_somebody_puts(since: int) -> Changes:
-        found = changes(since)
+    def then_somebody_puts(since: Position, **given: Any) -> FeedPage:
+        found = changes(since, **given)
         read.append(since)
         if len(read) == 1:
             shop.put("g", 3)
         return found
 
-    monkeypatch.setattr(store, "changes", then_somebody_puts)
+    monkeypatch.setattr(shop.feed, "changes", then_somebody_puts)
     shop.snapshots.rebuild()
     assert shop.groups()["g"] == "p1"
     assert [it for it in shop.told() if it[2] != "arrival"] == []

@@ -2,13 +2,14 @@
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.feed import FeedPage, Position
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Changes
 from pricematch.errors import ImageCorrupt
 from pricematch.matching.queries import Options
 from pricematch.serving.snapshots import Snapshot, Snapshots
@@ -35,9 +36,9 @@ def test_a_rebuild_never_takes_back_a_version(monkeypatch: pytest.MonkeyPatch) -
     shop.put("a", "#ff0000")
     caught_up, changes = list[int](), shop.store.changes
 
-    def then_somebody_puts(since: int) -> Changes:
-        found = changes(since)
-        caught_up.append(since)
+    def then_somebody_puts(since: Position, **given: Any) -> FeedPage:
+        found = changes(since, **given)
+        caught_up.append(since.revision)
         if len(caught_up) == 1:  # after the rebuild has caught up, before it takes the place of what serves
             assert shop.put("b", "#00ff00") == 2
         return found
@@ -75,10 +76,10 @@ def test_what_is_scored_anew_is_a_new_version() -> None:
     assert (before.version, after.version) == (1, 2)
     assert shop.snapshots.follow(()) is not before
     assert shop.snapshots.follow(()).version == shop.store.version() == 2
-    anew = Snapshots(shop.store, shop.stored, shop.build, replace(after, anew=True))
+    anew = Snapshots(shop.store, shop.store, shop.stored, shop.build, replace(after, anew=True))
     assert anew.current.version == 3
     shop.put_elsewhere("b", "#00ff00")  # is not taken in before it is encoded
-    anew = Snapshots(shop.store, shop.stored, shop.build, replace(after, anew=True))
+    anew = Snapshots(shop.store, shop.store, shop.stored, shop.build, replace(after, anew=True))
     assert (anew.current.version, anew.complete().matcher.catalogue.posting_ids) == (5, ("a", "b"))
 
 

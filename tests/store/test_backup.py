@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import unit_rows
+from pricematch.catalogue.feed import Position
 from pricematch.catalogue.feedback_batches import PairDecision
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Patch, Remark
+from pricematch.catalogue.records import FeedbackChange, Patch, PostingChange, Remark
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreFull, StoreInUse, StoreNewer
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
@@ -124,17 +125,19 @@ def test_a_running_service_follows_a_restore(store: Store, taken: Path) -> None:
     restored = restore(of(store.folder), taken, quiet)
     assert contents(store) == was
     check_whole(store)
-    changes = store.postings.changes(before)
-    assert {change.posting_id: change.posting for change in changes.postings} == {
+    page = store.feed.changes(Position(before))
+    postings = [it for it in page.changes if isinstance(it, PostingChange)]
+    feedback = [it for it in page.changes if isinstance(it, FeedbackChange)]
+    assert {change.posting_id: change.posting for change in postings} == {
         "05": was[0]["05"],
         "06": was[0]["06"],
         "new": None,
     }
-    assert {(change.first, change.second): change.decision for change in changes.feedback} == {
+    assert {(change.first, change.second): change.decision for change in feedback} == {
         ("01", "02"): "same",
         ("10", "11"): None,
     }
-    assert changes.version == before + 5
+    assert page.version == before + 5
     assert (restored.replaced.postings_written, restored.replaced.postings_deleted) == (2, 1)
     assert (restored.replaced.verdicts_written, restored.replaced.verdicts_withdrawn) == (1, 1)
     assert store.postings.get("08") == untouched

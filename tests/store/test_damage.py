@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pricematch.catalogue.feed import Position
 from pricematch.errors import ImageUnavailable, ImportRefused, StoreError
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
@@ -95,7 +96,7 @@ def contents(folder: Path) -> dict[str, Any]:
             "embeddings": store.computed.embeddings("cae", digests),
             "hashes": store.computed.hashes("phash", digests),
             "products": (products_kept(store.products), store.products.page("doubt", None, 99)),
-            "changes": [change.posting_id for change in store.postings.changes(0).postings],
+            "changes": store.feed.changes(Position(0)).changes,
         }
 
 

@@ -45,7 +45,7 @@ def in_memory(matcher: Matcher, images: ImageSource, encode: Encode) -> tuple[In
     """A catalogue that may be changed, and the store that keeps it in memory."""
     store = MemoryStore.holding(list(matcher.catalogue))
     stored = StoredImages(BothImages(images, store), store, encode, lambda *_: None)
-    live = Snapshots(store, stored, lambda: Snapshot(store.version(), matcher))
+    live = Snapshots(store, store, stored, lambda: Snapshot(store.version(), matcher))
     return Intake(store, store, stored, live), store
 
 

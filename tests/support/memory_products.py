@@ -56,6 +56,7 @@ class MemoryProducts:
             events = [self._event(it.change, it.cause, merging) for it in caused]
             self.parts = parts
             self.events += events
+            self.store.events += events
             self.found |= {event.number: self._product(event) for event in events}
             for number, product in self.found.items():
                 doubt = doubts.get(number, product.doubt) if product.size else 0.0

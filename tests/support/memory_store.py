@@ -3,7 +3,7 @@
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from threading import RLock
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
+from pricematch.catalogue.feed import EVERY_KIND, Change, ChangeKind, FeedPage, Position
 from pricematch.catalogue.feedback_batches import (
     BatchCounts,
     FeedbackBatch,
@@ -22,15 +23,16 @@ from pricematch.catalogue.feedback_batches import (
     PairDecision,
 )
 from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.products import ProductEvent
 from pricematch.catalogue.records import (
     ANYHOW,
     NO_REMARK,
-    Changes,
     Condition,
     Decision,
     FeedbackChange,
     Job,
     Kept,
+    ModelChange,
     PairFeedback,
     Patch,
     PostingChange,
@@ -47,6 +49,7 @@ from pricematch.errors import (
     ImageUnavailable,
     PostingNotFound,
     RowProblem,
+    VersionUnknown,
 )
 from pricematch.store.ports import ChangeOutcome
 
@@ -83,6 +86,8 @@ class MemoryStore:
     images: dict[str, bytes] = field(default_factory=dict)
     vectors: dict[tuple[str, bytes], NDArray[np.float32]] = field(default_factory=dict)
     hashed: dict[tuple[str, bytes], str] = field(default_factory=dict)
+    events: list[ProductEvent] = field(default_factory=list)
+    chosen: dict[str, ModelChange] = field(default_factory=dict)
     kept_jobs: dict[str, Job] = field(default_factory=dict)
     kept_problems: dict[str, list[RowProblem]] = field(default_factory=dict)
     latest: int = 0
@@ -157,11 +162,32 @@ class MemoryStore:
         return there
 
     @_alone
-    def changes(self, since: int) -> Changes:
-        postings = [change for change in self.postings.values() if change.revision > since]
-        verdicts = [change for change in self.said.values() if change.revision > since]
-        by_revision = sorted(postings, key=lambda change: change.revision)
-        return Changes(self.latest, by_revision, sorted(verdicts, key=lambda change: change.revision))
+    def changes(
+        self,
+        since: Position,
+        limit: int | None = None,
+        kinds: frozenset[ChangeKind] = EVERY_KIND,
+        upto: int | None = None,
+    ) -> FeedPage:
+        if since.knows_gone > self.latest:
+            raise VersionUnknown(since.knows_gone, self.latest)
+        since, end = since.beginning(self.latest), self.latest if upto is None else min(upto, self.latest)
+        every: Mapping[ChangeKind, Iterable[Change]] = {
+            "posting": self.postings.values(),
+            "feedback": self.said.values(),
+            "product": self.events,
+            "model": self.chosen.values(),
+        }
+        found = [it for kind in kinds for it in every[kind] if since.revision < it.revision <= end]
+        found.sort(key=lambda change: change.revision)
+        changes, more = found[:limit], limit is not None and len(found) > limit
+        last = changes[-1].revision if more else max(end, since.revision)
+        return FeedPage(self.latest, changes, since.at(last), more)
+
+    @_alone
+    def activate(self, name: str, version: str) -> None:
+        if name not in self.chosen or self.chosen[name].version != version:
+            self.chosen[name] = ModelChange(name, version, self.renew())
 
     def read(self, name: str) -> bytes:
         try:

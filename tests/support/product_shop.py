@@ -14,7 +14,7 @@ from pricematch.matching.probability import ProbabilitySearch
 from pricematch.serving.intake import Intake
 from pricematch.serving.products import ProductKeeper
 from pricematch.serving.snapshots import Snapshot, Snapshots
-from pricematch.store.ports import FeedbackStore, PostingStore, ProductStore
+from pricematch.store.ports import ChangeFeed, FeedbackStore, PostingStore, ProductStore
 from pricematch.store.sqlite.store import open_store
 from tests.support.encoding import TinyEncoding
 from tests.support.matchers import matcher_over, scored_search
@@ -37,15 +37,22 @@ class ProductShop:
         label, signal: of the matcher that the next rebuild uses, and what it compares.
         built: how often all was read.
         products: keeps its products.
+        feed: tells its changes.
     """
 
     def __init__(
-        self, postings: PostingStore, feedback: FeedbackStore, products: ProductStore, images: StoredImages, few: int
+        self,
+        postings: PostingStore,
+        feedback: FeedbackStore,
+        products: ProductStore,
+        feed: ChangeFeed,
+        images: StoredImages,
+        few: int,
     ) -> None:
         self.label, self.built = "matcher/1", 0
         self.signal = "hash"
-        self.products, self._postings, self._feedback = products, postings, feedback
-        self.snapshots = Snapshots(postings, images, self.build, None, few, ProductKeeper(products))
+        self.products, self._postings, self._feedback, self.feed = products, postings, feedback, feed
+        self.snapshots = Snapshots(postings, feed, images, self.build, None, few, ProductKeeper(products))
         self.intake = Intake(postings, feedback, images, self.snapshots)
 
     def build(self) -> Snapshot:
@@ -120,7 +127,7 @@ def _images(store: MemoryStore) -> StoredImages:
 def in_memory(few: int = 0) -> ProductShop:
     """A catalogue over a store in memory."""
     store = MemoryStore()
-    return ProductShop(store, store, MemoryProducts(store), _images(store), few)
+    return ProductShop(store, store, MemoryProducts(store), store, _images(store), few)
 
 
 @contextmanager
@@ -129,6 +136,6 @@ def on_disk(data: Path, few: int = 0) -> Iterator[ProductShop]:
     store = open_store(data, serve=True)
     try:
         images = StoredImages(store.images, store.computed, TinyEncoding().encode, lambda *_: None)
-        yield ProductShop(store.postings, store.feedback, store.products, images, few)
+        yield ProductShop(store.postings, store.feedback, store.products, store.feed, images, few)
     finally:
         store.close()

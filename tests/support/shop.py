@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings, ImageFeatures, Wanted, unit_rows
+from pricematch.catalogue.feed import EVERY_KIND, ChangeKind, FeedPage, Position
 from pricematch.catalogue.postings import Catalogue, Posting
-from pricematch.catalogue.records import Changes, Put
+from pricematch.catalogue.records import Put
 from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import HistoryLost, ImageError, StoreUnavailable
@@ -45,10 +46,16 @@ class Forgetful(MemoryStore):
             raise StoreUnavailable("locked")
         return super().embeddings(key, digests)
 
-    def changes(self, since: int) -> Changes:
+    def changes(
+        self,
+        since: Position,
+        limit: int | None = None,
+        kinds: frozenset[ChangeKind] = EVERY_KIND,
+        upto: int | None = None,
+    ) -> FeedPage:
         if self.forgotten:
-            raise HistoryLost("too long ago")
-        return super().changes(since)
+            raise HistoryLost("too long ago", self.latest)
+        return super().changes(since, limit, kinds, upto)
 
 
 class NoNumbers(MeanColourEncoder):
@@ -87,7 +94,7 @@ class Shop:
     def __post_init__(self) -> None:
         self.encoder: Encoder = MeanColourEncoder()
         self.stored = StoredImages(self.store, self.store, self.encode, self.bad.__setitem__)
-        self.snapshots = Snapshots(self.store, self.stored, self.build)
+        self.snapshots = Snapshots(self.store, self.store, self.stored, self.build)
         self.intake = Intake(self.store, self.store, self.stored, self.snapshots)
 
     def build(self) -> Snapshot:

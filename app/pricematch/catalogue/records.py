@@ -188,12 +188,27 @@ class PairFeedback:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackChange:
-    """A decision as of a revision; None where it was withdrawn."""
+    """A decision as of a revision; None where it was withdrawn. `decided_at` is in seconds since 1970, if known."""
 
     first: str
     second: str
     revision: int
     decision: Decision | None
+    decided_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """A version of a model was activated: it is to serve as soon as it is loaded and all is scored with it.
+
+    Attributes:
+        name, version: of the model, such as `matcher` and `2`.
+        revision: the catalogue's version that it made.
+    """
+
+    name: str
+    version: str
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)

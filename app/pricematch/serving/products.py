@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,13 @@ class Products:
         partition: which product each posting is of.
         state: of the store that has them; None while it has not, and their numbers do not last.
         version: the catalogue's that the last of their events made, 0 before any.
+        before: the version before the first of the events that were made with it.
     """
 
     partition: Partition
     state: ProductState | None = None
     version: int = 0
+    before: int = 0
 
 
 class ProductKeeper:
@@ -93,7 +95,7 @@ class ProductKeeper:
         rows = partition.rows_of(sorted(numbers - {NO_PRODUCT}))
         doubts = _doubts(partition, rows)
         return self._unless_it_fails(
-            lambda: self._kept(Products(partition, state, products.version), changed, doubts, now.label), partition
+            lambda: self._kept(replace(products, partition=partition), changed, doubts, now.label), partition
         )
 
     def _kept(
@@ -106,7 +108,9 @@ class ProductKeeper:
         if not changes and not doubts and state.matcher == matcher:
             return products
         events, state = self._store.keep(changes, doubts, matcher=matcher, expected=state.revision)
-        return Products(products.partition, state, max((it.revision for it in events), default=products.version))
+        if not events:
+            return replace(products, state=state)
+        return Products(products.partition, state, events[-1].revision, events[0].revision - 1)
 
     def _unless_it_fails(self, keep: Callable[[], Products], partition: Partition) -> Products:
         """Products that are kept, or in memory alone; the same trouble again is not logged again."""

@@ -5,14 +5,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from threading import Lock, RLock
 
+from pricematch.catalogue.features import ImageFeatures
+from pricematch.catalogue.feed import LASTING, Position
 from pricematch.catalogue.products import product_id
 from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
-from pricematch.errors import HistoryLost, StoreError
+from pricematch.errors import HistoryLost, StoreError, VersionUnknown
 from pricematch.matching.matcher import Matcher
 from pricematch.serving.changes import Encoded, Held, metadata_of, pieces, searched_of
 from pricematch.serving.products import ProductKeeper, Products, provisional
-from pricematch.store.ports import PostingStore
+from pricematch.store.ports import ChangeFeed, PostingStore
 
 _PIECE = 16
 """Postings of others that are taken in together, since somebody may wait meanwhile."""
@@ -24,6 +26,12 @@ STALE = 0.25
 """Part of the postings that may have come or gone before all are scored together again,"""
 FEW = 256
 """but so many at least."""
+
+    def and_events(self, products: "Products | None") -> "Held":
+        """With the last events of products, where they are the very next changes of the store."""
+        if products is None or products.before != self.version or products.version <= self.version:
+            return self
+        return self.and_more((), products.version, products.version)
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,8 @@ class Snapshots:
     """Searches see one version of the catalogue, whatever is written meanwhile. Safe to use from several threads.
 
     Args:
-        store: what is followed.
+        store: of the postings.
+        feed: of its changes, which are followed.
         images: keeps the features of its images.
         build: reads everything from the store, encodes what images lack, and scores all together.
         first: what to begin with; None: what `build` gives.
@@ -90,20 +99,23 @@ class Snapshots:
     def __init__(
         self,
         store: PostingStore,
+        feed: ChangeFeed,
         images: StoredImages,
         build: Callable[[], Snapshot],
         first: Snapshot | None = None,
         few: int = 0,
         keeper: ProductKeeper | None = None,
     ) -> None:
-        self._store, self._images, self._build, self._few, self._keeper = store, images, build, few, keeper
+        self._store, self._feed, self._images, self._build = store, feed, images, build
+        self._few, self._keeper = few, keeper
         self._lock, self._next, self._encoding = Lock(), Lock(), RLock()
+        self._watchers: tuple[Callable[[], None], ...] = ()
         self._current = self._partitioned(first or build())
         if self._current.anew:
             with suppress(StoreError):  # of a folder that cannot be written to there is one version
                 self._current = replace(self._current, version=store.renew(), has=self._current.held)
                 self.follow(())
-        self._current = self._adopted(self._current)
+        self._serve(self._adopted(self._current))
 
     @property
     def current(self) -> Snapshot:
@@ -125,8 +137,7 @@ class Snapshots:
             StoreError: the store cannot be read, or a version cannot be made.
         """
         with self._turn():
-            self._current = self._adopted(self._followed(self._current, self._build, written))
-            return self._current
+            return self._serve(self._adopted(self._followed(self._current, self._build, written)))
 
     def complete(self) -> Snapshot:
         """Take in everything that was written before the call, and encode its images, while others follow.
@@ -147,8 +158,7 @@ class Snapshots:
             if self._current.young(self._few):
                 return self.rebuild()
             with self._turn():
-                self._current = self._adopted(self._current)  # those that could not be kept before
-                return self._current
+                return self._serve(self._adopted(self._current))  # those that could not be kept before
 
     def rebuild(self, build: Callable[[], Snapshot] | None = None) -> Snapshot:
         """Read everything from the store anew, while the old version goes on serving, and then take its place.
@@ -166,8 +176,19 @@ class Snapshots:
             built = self._caught_up(self._partitioned(build()), build)
             with self._turn():
                 self._store.renew()
-                self._current, self._build = self._adopted(self._followed(built, build)), build
-                return self._current
+                served, self._build = self._adopted(self._followed(built, build)), build
+                return self._serve(served)
+
+    def tell(self, watcher: Callable[[], None]) -> None:
+        """Call a watcher whenever another version has begun to serve, in whichever thread made it."""
+        self._watchers = (*self._watchers, watcher)
+
+    def _serve(self, snapshot: Snapshot) -> Snapshot:
+        """Let a snapshot serve."""
+        changed, self._current = snapshot is not self._current, snapshot
+        for watcher in self._watchers if changed else ():
+            watcher()
+        return snapshot
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -196,7 +217,7 @@ class Snapshots:
             version = piece[-1][0].revision if taken < len(changes.postings) else changes.version
             with self._turn():
                 if self._current.held.version < version:
-                    self._current = self._changed(self._current, changes, piece, version)
+                    self._serve(self._changed(self._current, changes, piece, version))
 
     def _followed(
         self, snapshot: Snapshot, build: Callable[[], Snapshot], written: Collection[str] | None = None
@@ -215,9 +236,12 @@ class Snapshots:
         if not snapshot.matcher.catalogue.newest:  # taking in some changes broke off after the first of them
             return None
         try:
-            return self._store.changes(snapshot.held.version)
-        except HistoryLost:
+            page = self._feed.changes(Position(snapshot.held.version), kinds=LASTING)
+        except (HistoryLost, VersionUnknown):
             return None
+        postings = [it for it in page.changes if isinstance(it, PostingChange)]
+        feedback = [it for it in page.changes if isinstance(it, FeedbackChange)]
+        return Changes(page.next.revision, postings, feedback)
 
     def _is_little(self, snapshot: Snapshot, changes: Changes, written: Collection[str]) -> bool:
         """Whether changes beside what was written and metadata are few, and no image of them lacks features."""
@@ -259,9 +283,9 @@ class Snapshots:
         products = snapshot.products
         if searched or feedback:
             products = self._products(snapshot, matcher, searched)
-        return Snapshot(
-            number if products is None else max(number, products.version), matcher, has=now, products=products
-        )
+        if products is not None:
+            number, now = max(number, products.version), now.and_events(products)
+        return Snapshot(number, matcher, has=now, products=products)
 
     def _partitioned(self, snapshot: Snapshot) -> Snapshot:
         """A snapshot with the products of its catalogue, where they are to be kept."""
@@ -274,7 +298,8 @@ class Snapshots:
         if self._keeper is None or products is None or products.state is not None or search is None:
             return snapshot
         kept = self._keeper.adopted(products, search)
-        return replace(snapshot, version=max(snapshot.version, kept.version), has=snapshot.held, products=kept)
+        has = snapshot.held.and_events(kept)
+        return replace(snapshot, version=max(snapshot.version, kept.version), has=has, products=kept)
 
     def _products(self, snapshot: Snapshot, matcher: Matcher, changes: Sequence[PostingChange]) -> Products | None:
         """The products of a snapshot after changes, by the matcher that has them."""

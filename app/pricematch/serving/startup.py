@@ -9,6 +9,8 @@ from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any
 
+from pricematch.catalogue.feed import Position
+from pricematch.catalogue.records import ModelChange
 from pricematch.encoding.blocking import BlockingEncoding, ForThreads
 from pricematch.encoding.encoding import Encoding, EncodingObserver
 from pricematch.encoding.stored_images import StoredImages
@@ -66,10 +68,11 @@ class ServedCatalogue:
         self._whitening = whitening
         self._active: Mapping[str, str] = chosen.active
         self._activating = Lock()
+        self._chosen_since = Position(0)
         started = time.monotonic()
         self._build = SnapshotBuilder(settings, store, images, build.models, silent, anew=True)
         keeper = None if store.lock is None else ProductKeeper(store.products)  # one process keeps them
-        self.snapshots = Snapshots(store.postings, images, self._build, build(), FEW, keeper)
+        self.snapshots = Snapshots(store.postings, store.feed, images, self._build, build(), FEW, keeper)
         self._rest_until = started + (1 + _REST) * (time.monotonic() - started)
         self.intake = Intake(store.postings, store.feedback, images, self.snapshots)
         files = JobFiles(settings.data / JOBS)
@@ -112,7 +115,7 @@ class ServedCatalogue:
         current = self.snapshots.complete()
         served = current.matcher.catalogue
         with self._activating:
-            active, before = self.store.models.active(), self._active
+            active, before = self._activated(), self._active
             self._active = active  # if it fails, it is not tried again and again
         if active != before:
             self._take(choose_models(self.settings, active))
@@ -121,6 +124,12 @@ class ServedCatalogue:
             self._take(choose_models(self.settings, active))  # the newest, since none is activated
         elif current.stale or (current.changed and time.monotonic() > self._rest_until):
             self._rebuild()
+
+    def _activated(self) -> Mapping[str, str]:
+        """Version by name of the models that were activated up to now."""
+        page = self.store.feed.changes(self._chosen_since, kinds=frozenset({"model"}))
+        self._chosen_since = page.next
+        return {**self._active, **{it.name: it.version for it in page.changes if isinstance(it, ModelChange)}}
 
     def _served_settings(self) -> Settings:
         """The settings, with the encoder of images that serves: what it has computed is kept."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings
+from pricematch.catalogue.feed import EVERY_KIND, ChangeKind, FeedPage, Position
 from pricematch.catalogue.feedback_batches import (
     FeedbackBatch,
     FeedbackFilter,
@@ -19,7 +20,6 @@ from pricematch.catalogue.products import CausedChange, Place, Product, ProductE
 from pricematch.catalogue.records import (
     ANYHOW,
     NO_REMARK,
-    Changes,
     Condition,
     Decision,
     Job,
@@ -102,14 +102,6 @@ class PostingStore(Protocol):
 
         Raises:
             ConditionFailed: it is not as the condition says; nothing is changed.
-        """
-        ...
-
-    def changes(self, since: int) -> Changes:
-        """The changes since version `since`.
-
-        Raises:
-            HistoryLost: too long ago; read everything anew.
         """
         ...
 
@@ -255,6 +247,46 @@ class ProductStore(Protocol):
 
     def events_of(self, number: int, before: int | None, limit: int) -> Sequence[ProductEvent]:
         """The last `limit` events of a product, the newest first, of those before a revision where one is given."""
+        ...
+
+
+class ChangeFeed(Protocol):
+    """Tells the changes of all that is kept, in the order in which they were made; raises as `PostingStore` does.
+
+    It is how anything follows a store: a change that was told is stored, and none is left out.
+    """
+
+    def changes(
+        self,
+        since: Position,
+        limit: int | None = None,
+        kinds: frozenset[ChangeKind] = EVERY_KIND,
+        upto: int | None = None,
+    ) -> FeedPage:
+        """The first changes behind a position.
+
+        Args:
+            since: the position.
+            limit: how many at most; None: all.
+            kinds: of changes.
+            upto: the version up to which they are told; None: all that is stored.
+
+        Raises:
+            HistoryLost: something of these kinds was deleted since, or happened to a product, and is forgotten.
+            VersionUnknown: the position is of a version that is yet to come.
+        """
+        ...
+
+
+class WebhookStore(Protocol):
+    """Keeps how far each webhook was told of changes; raises as `PostingStore` does."""
+
+    def position(self, url: str) -> Position:
+        """Where it is; of one that is not known, from then on, the catalogue's version."""
+        ...
+
+    def keep(self, url: str, position: Position) -> None:
+        """Keep where it is."""
         ...
 
 

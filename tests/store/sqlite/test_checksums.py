@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pricematch.catalogue.feed import Position
 from pricematch.catalogue.feedback_batches import PairDecision
 from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.catalogue.products import ProductState
@@ -37,6 +38,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         store.computed.keep_hashes("phash", [DIGEST], ["0" * 16])
         store.computed.keep_embeddings("cae", [DIGEST], np.array([[1, 0]], np.float32))
         store.models.activate("cae", "1")
+        store.webhooks.keep("https://shop.example/", Position(3))
         partition(store.products, ["0", "12"])
         store.jobs.change(store.jobs.create("import", "{}", "0" * 32), [RowProblem(2, "title", "too long")])
         store.feedback.decide_each([PairDecision("0", "2", "same")], Remark("Ann"))
@@ -70,7 +72,10 @@ def test_values_of_a_row_are_told_apart() -> None:
 ALTERATIONS: dict[str, tuple[str, Callable[[Store], object]]] = {
     "the posting '1'": ("UPDATE posting SET title = 'Title 1' WHERE posting_id = '1'", lambda s: s.postings.get("1")),
     "the posting '2'": ("UPDATE posting SET image = NULL WHERE posting_id = '2'", lambda s: s.postings.page("", 9)),
-    "the posting '0'": ("UPDATE posting SET label_group = 'x' WHERE posting_id = '0'", lambda s: s.postings.changes(0)),
+    "the posting '0'": (
+        "UPDATE posting SET label_group = 'x' WHERE posting_id = '0'",
+        lambda s: s.feed.changes(Position(0)),
+    ),
     "the verdict '0' and '1'": (
         "UPDATE verdict SET decision = 'different' WHERE second = '1'",
         lambda s: s.feedback.all_feedback(),
@@ -89,7 +94,7 @@ ALTERATIONS: dict[str, tuple[str, Callable[[Store], object]]] = {
         "UPDATE product_member SET number = 1 WHERE posting_id = '1'",
         lambda s: (s.products.members(), s.products.members_of(1)),
     ),
-    "the product event 5": (
+    "the product event 6": (
         "UPDATE product_event SET joined = '[]' WHERE number = 1",
         lambda s: s.products.events_of(1, None, 9),
     ),
@@ -208,7 +213,7 @@ def test_a_store_of_a_version_before_is_kept(schema: int, tmp_path: Path, caplog
             assert [(it.posting_id, it.title) for it in everything(store).values()] == [
                 (f"{number:03}", f"title {number} é") for number in range(5)
             ]
-            assert store.postings.version() == 10
+            assert store.postings.version() == 11  # the choice of a model has a revision since
             assert [(it.first, it.second, it.decision) for it in store.feedback.all_feedback()] == [
                 ("000", "001", "same")
             ]

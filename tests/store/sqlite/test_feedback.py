@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pricematch.catalogue.feed import Position
 from pricematch.catalogue.feedback_batches import ALL_FEEDBACK, BatchCounts, FeedbackFilter, PairDecision
 from pricematch.catalogue.records import PairFeedback, Remark
 from pricematch.errors import BatchNotFound, ConditionFailed
@@ -103,7 +104,10 @@ def test_a_batch_is_made_whole_and_undone(store: Store) -> None:
     assert (undone.restored, undone.kept, undone.counts) == (2, 0, batch.counts)
     first, second = store.feedback.all_feedback()
     assert (first, replace(second, revision=turned.revision)) == (agreed, turned)
-    assert [it.decision for it in store.postings.changes(4).feedback] == ["different", None]
+    assert [it.decision for it in store.feed.changes(Position(4)).changes if isinstance(it, FeedbackChange)] == [
+        "different",
+        None,
+    ]
     assert store.feedback.undo(batch.batch_id) == undone == store.feedback.batch(batch.batch_id)
     assert store.postings.version() == 6
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from pricematch.catalogue.feed import Position
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Condition, Put
-from pricematch.errors import ConditionFailed, HistoryLost, ImageUnavailable
+from pricematch.errors import ConditionFailed, ImageUnavailable
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
 
@@ -127,33 +128,6 @@ def test_the_last_of_several_with_one_id_is_stored(store: Store) -> None:
     check_whole(store)
 
 
-def test_an_unknown_version_is_a_lost_history(store: Store) -> None:
-    """One that is yet to come, or of another store."""
-    store.postings.put([put("a")])
-    for since in (-1, 2, 10**9):
-        with pytest.raises(HistoryLost, match="from 0 to 1"):
-            store.postings.changes(since)
-
-
-def test_deletions_of_long_ago_are_a_lost_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pricematch.store.sqlite.store.KEPT_DELETIONS", 3)
-    store = open_store(tmp_path)
-    for number in range(6):
-        store.postings.put([put(f"{number}")])
-    for number in range(5):
-        store.postings.delete(f"{number}")
-    assert len(store.postings.changes(0).postings) == 6
-    store.close()
-    store = open_store(tmp_path, serve=True)
-    floor = 6 + 2  # the second deletion is the last that is not among the last three
-    for since in range(floor):
-        with pytest.raises(HistoryLost, match="from 8 to 11"):
-            store.postings.changes(since)
-    told = [(change.posting_id, change.revision, change.posting) for change in store.postings.changes(floor).postings]
-    assert told == [("2", 9, None), ("3", 10, None), ("4", 11, None)]
-    store.close()
-
-
 def test_concurrent_threads_read_whole_versions(store: Store) -> None:
     def write(thread: int) -> None:
         for number in range(25):
@@ -161,9 +135,9 @@ def test_concurrent_threads_read_whole_versions(store: Store) -> None:
 
     def read() -> None:
         for _ in range(50):
-            changes = store.postings.changes(0)
-            assert len(changes.postings) == changes.version
-            assert changes.version % 2 == 0, "half of a batch was seen"
+            page = store.feed.changes(Position(0))
+            assert len(page.changes) == page.version
+            assert page.version % 2 == 0, "half of a batch was seen"
 
     with ThreadPoolExecutor(12) as threads:
         works = [threads.submit(write, thread) for thread in range(4)] + [threads.submit(read) for _ in range(8)]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pricematch.catalogue.feed import LASTING, Position
 from pricematch.catalogue.products import Cause, CausedChange, ProductChange, ProductSort, ProductState, place_of
 from pricematch.errors import ProductsChanged
 from pricematch.store.ports import ProductStore
@@ -209,8 +210,8 @@ def test_events_are_in_the_sequence_of_other_changes(store: Store) -> None:
     store.feedback.decide("a", "b", "same")
     assert event.revision == 3
     assert store.postings.version() == 4
-    changes = store.postings.changes(2)
-    assert (changes.version, changes.postings, len(changes.feedback)) == (4, [], 1)
+    page = store.feed.changes(Position(2))
+    assert (page.version, [it.revision for it in page.changes]) == (4, [3, 4])
 
 
 def test_ids_of_any_text_are_kept(products: ProductStore) -> None:
@@ -233,7 +234,7 @@ def test_old_events_are_forgotten_at_a_start(tmp_path: Path, monkeypatch: pytest
             assert [event[0] for event in after["events"]] == [7, 6, 8]
             assert after["state"] == replace(before["state"], floor=5)
             assert {**after, "events": 0, "state": 0} == {**before, "events": 0, "state": 0}
-            assert len(store.postings.changes(0).postings) == 2
+            assert len(store.feed.changes(Position(0), kinds=LASTING).changes) == 2
 
 
 def test_of_threads_that_write_at_once_one_goes_first(store: Store) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pricematch.catalogue.feed import Position
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite.backup import copy_database, opened_copy, replace_contents
@@ -43,16 +44,18 @@ def restored(store: Store, file: Path) -> None:
 
 
 def test_an_empty_store_gets_products_with_their_history(store: Store, tmp_path: Path) -> None:
+    """Events are made anew in their order, behind all that there was, so that who follows is told."""
     file, was = taken(store), contents(store.products)
     assert [event[4] for event in was["events"] if event[1] == 1] == [(), ("a",)]
     restore(Settings(data=tmp_path / "new"), file, lambda *_: None)
     with closing(open_store(tmp_path / "new", serve=True)) as new:
-        is_now = contents(new.products)
-        assert {**is_now, "state": 0} == {**was, "state": 0}
-        assert is_now["state"] == replace(was["state"], revision=1)
-        assert [new.products.product(number) for number in range(1, 6)] == [
-            store.products.product(number) for number in range(1, 6)
-        ]
+        is_now, then = contents(new.products), store.postings.version()
+        last = new.postings.version()
+        later = last - max(event[0] for event in was["events"])
+        assert is_now["events"] == [(event[0] + later, *event[1:]) for event in was["events"]]
+        assert is_now["products"] == [(*it[:4], it[4] + later) for it in was["products"]]
+        assert (is_now["members"], is_now["state"]) == (was["members"], replace(was["state"], revision=1))
+        assert len(new.feed.changes(Position(then), kinds=frozenset({"product"})).changes) == len(was["events"])
         check_products(new.products)
         [event] = partition(new.products, ["abc", "de", "fg", "h", "i"])
         assert event.number == 6

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pricematch.catalogue.feed import Position
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from pricematch.settings import Settings
 from pricematch.store.sqlite import schema as sqlite_schema
@@ -122,7 +123,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
         monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 2)
     with closing(open_store(filled)) as store:
         assert store.postings.count() == 400
-        assert store.postings.changes(0).version == 400
+        assert store.feed.changes(Position(0)).version == 400
     with closing(sqlite3.connect(filled / DATABASE)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA + 2,)
         assert connection.execute("SELECT count(shop) FROM posting").fetchone() == (0,)
@@ -191,7 +192,7 @@ def test_garbage_in_the_file_is_only_an_error_of_the_store(seed: int, filled: Pa
         garble(filled / DATABASE, draw.randrange(0, 120_000), draw.choice((1, 20, 5000)))
         for work in (
             lambda: everything(store),
-            lambda: store.postings.changes(0),
+            lambda: store.feed.changes(Position(0)),
             lambda: store.postings.put([put("new", image_bytes(3))]),
             lambda: store.postings.delete("200"),
             store.feedback.all_feedback,
@@ -298,7 +299,7 @@ store.close()
         names = {f"{name}-{number}" for name in ("one", "other", "third") for number in range(60) if number % 3}
         assert set(everything(store)) == names | {"shared"}
         check_whole(store)
-        revisions = [change.revision for change in store.postings.changes(0).postings]
+        revisions = [change.revision for change in store.feed.changes(Position(0)).changes]
         assert len(set(revisions)) == len(revisions)
         assert store.postings.version() >= 3 * 80
 

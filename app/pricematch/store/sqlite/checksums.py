@@ -21,7 +21,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("batch", "first", "second", "decision"),
             *("before_decision", "before_at", "before_by", "before_note"),
         ),
-        "active_model": ("name", "version"),
+        "active_model": ("name", "version", "revision"),
+        "webhook": ("url", "revision", "began"),
         "job": (
             *("job_id", "kind", "spec", "state", "done", "total", "cancelling", "reason", "created_at", "changed_at"),
             *("created", "replaced", "unchanged", "failed", "result"),

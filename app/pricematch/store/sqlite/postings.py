@@ -10,7 +10,6 @@ from typing import cast
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import (
     ANYHOW,
-    Changes,
     Condition,
     Kept,
     Patch,
@@ -24,7 +23,7 @@ from pricematch.errors import ConditionFailed, FieldInvalid, ImageUnavailable, P
 from pricematch.store.folder import store_errors
 from pricematch.store.image_files import ImageFiles, image_digest, incoming_images
 from pricematch.store.ports import ChangeOutcome
-from pricematch.store.sqlite.changes import changes_since, next_revision, posting_of, version
+from pricematch.store.sqlite.changes import next_revision, posting_of, version
 from pricematch.store.sqlite.checksums import Row, insertion, opened, sealed, selected
 from pricematch.store.sqlite.database import Database
 from pricematch.store.sqlite.unused_images import UnusedImages
@@ -197,11 +196,6 @@ class SqlitePostings:
             return _Step(posting.posting_id, stored, posting, Kept(stored.revision, "unchanged"))
         outcome: PutOutcome = "created" if stored is None else "replaced"
         return _Step(posting.posting_id, stored, posting, Kept(write(connection, posting), outcome))
-
-    def changes(self, since: int) -> Changes:
-        """See the port."""
-        with self._database.read() as connection:
-            return changes_since(connection, since)
 
 
 _REFUSALS = (ConditionFailed, PostingNotFound, FieldInvalid, RowDamaged, ImageUnavailable)

@@ -10,8 +10,7 @@ from pricematch.catalogue.products import CausedChange, Product, ProductChange, 
 from pricematch.store.sqlite.changes import next_revisions
 from pricematch.store.sqlite.checksums import Row, insertion, opened, sealed, selected
 
-TABLES = ("product", "product_member", "product_event")
-PRODUCT, MEMBER, EVENT = (selected(table) for table in TABLES)
+PRODUCT, MEMBER, EVENT = (selected(table) for table in ("product", "product_member", "product_event"))
 _WRITE = insertion("product", "INSERT OR REPLACE")
 
 
@@ -72,6 +71,11 @@ def write(connection: sqlite3.Connection, products: Iterable[Product]) -> None:
     connection.executemany(_WRITE, (_sealed(product) for product in products))
 
 
+def write_events(connection: sqlite3.Connection, events: Iterable[ProductEvent]) -> None:
+    """Store events, whose revisions are new."""
+    connection.executemany(insertion("product_event"), (_sealed_event(event) for event in events))
+
+
 def change_products(
     connection: sqlite3.Connection, caused: Sequence[CausedChange], doubts: Mapping[int, float]
 ) -> list[ProductEvent]:
@@ -99,7 +103,7 @@ def change_products(
         for revision, it in zip(next_revisions(connection, len(caused)), caused, strict=True)
     ]
     write(connection, [_changed(connection, event, doubts) for event in events])
-    connection.executemany(insertion("product_event"), (_sealed_event(event) for event in events))
+    write_events(connection, events)
     for event in events:
         if event.into is not None:
             redirect(connection, event.number, event.into)
@@ -117,7 +121,7 @@ def forget_events(connection: sqlite3.Connection, kept: int) -> None:
     newest = "SELECT revision FROM product_event ORDER BY revision DESC LIMIT 1 OFFSET ?"
     if (last := connection.execute(newest, (kept,)).fetchone()) is not None:
         connection.execute("DELETE FROM product_event WHERE revision <= ?", last)
-        connection.execute("UPDATE catalogue SET event_floor = ?", last)
+        connection.execute("UPDATE catalogue SET event_floor = max(event_floor, ?)", last)
 
 
 def mend(connection: sqlite3.Connection) -> None:

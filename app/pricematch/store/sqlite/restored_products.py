@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pricematch.catalogue.products import CausedChange, ProductChange
-from pricematch.store.sqlite.checksums import insertion, opened, sealed, selected
+from pricematch.store.sqlite.changes import next_revisions
+from pricematch.store.sqlite.checksums import insertion, opened, sealed
 from pricematch.store.sqlite.product_rows import (
+    EVENT,
+    MEMBER,
     PRODUCT,
-    TABLES,
     change_products,
+    event_of,
     find,
     members,
     members_of,
@@ -19,6 +22,7 @@ from pricematch.store.sqlite.product_rows import (
     set_state,
     state_of,
     write,
+    write_events,
 )
 
 
@@ -36,16 +40,28 @@ def restore_products(connection: sqlite3.Connection, copy: sqlite3.Connection) -
     if ours.last_number:
         _replace(connection, copy)
     else:
-        _take(connection, copy)
-        connection.execute("UPDATE catalogue SET event_floor = ?", (theirs.floor,))
+        _take(connection, copy, whole=not theirs.floor)
     set_state(connection, matcher=theirs.matcher, last_number=theirs.last_number)
 
 
-def _take(connection: sqlite3.Connection, copy: sqlite3.Connection) -> None:
-    """Take over all rows."""
-    for table in TABLES:
-        rows = copy.execute(f"SELECT {selected(table)} FROM {table}")
-        connection.executemany(insertion(table), (sealed(*opened(table, row)) for row in rows))
+def _take(connection: sqlite3.Connection, copy: sqlite3.Connection, *, whole: bool) -> None:
+    """Take over all rows; events are made now, in their order, so that whoever follows the store is told of them.
+
+    Args:
+        connection: of the store.
+        copy: what is taken.
+        whole: whether its events are all that there were.
+    """
+    events = [event_of(row) for row in copy.execute(f"SELECT {EVENT} FROM product_event ORDER BY revision")]
+    revisions = next_revisions(connection, len(events))
+    now = dict(zip((event.revision for event in events), revisions, strict=True))
+    write_events(connection, [replace(event, revision=now[event.revision]) for event in events])
+    products = map(product_of, copy.execute(f"SELECT {PRODUCT} FROM product"))
+    write(connection, [replace(it, revision=now.get(it.revision, it.revision)) for it in products])
+    rows = copy.execute(f"SELECT {MEMBER} FROM product_member")
+    connection.executemany(insertion("product_member"), (sealed(*opened("product_member", row)) for row in rows))
+    if not whole:
+        connection.execute("UPDATE catalogue SET event_floor = ?", (revisions.start - 1,))
 
 
 def _replace(connection: sqlite3.Connection, copy: sqlite3.Connection) -> None:

@@ -192,7 +192,22 @@ _SIXTH = """
 ALTER TABLE posting ADD COLUMN metadata TEXT;  -- an object as canonical JSON; NULL where there is no field
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
+_FEED = """
+ALTER TABLE active_model ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;  -- those of before are told as if chosen now
+UPDATE active_model SET revision = (SELECT version FROM catalogue)
+    + (SELECT count(*) FROM active_model AS other WHERE other.name <= active_model.name);
+UPDATE catalogue SET version = version + (SELECT count(*) FROM active_model);
+CREATE UNIQUE INDEX active_model_by_revision ON active_model (revision);
+
+CREATE TABLE webhook (
+    url TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,  -- it was told of all changes up to this
+    began INTEGER NOT NULL,     -- version at which it began with nothing, while it has not come up to it
+    checksum BLOB NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _FEED)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
 _SEALED = 3
 """Version whose rows have checksums; those of an older store are taken for right."""
@@ -206,6 +221,7 @@ _SEALED_BEFORE: Mapping[int, Mapping[str, Sequence[str]]] = MappingProxyType(
             ),
         },
         6: {"posting": ("posting_id", "image", "title", "image_phash", "label_group", "revision")},
+        7: {"active_model": ("name", "version")},
     }
 )
 """By the version that adds columns to tables, those that checksums covered before."""

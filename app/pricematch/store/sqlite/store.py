@@ -3,7 +3,6 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,16 +22,18 @@ from pricematch.store.folder import (
 from pricematch.store.image_files import ImageFiles, sweep_incoming
 from pricematch.store.sqlite.changes import forget_history
 from pricematch.store.sqlite.checks import check_whole
-from pricematch.store.sqlite.checksums import insertion, opened, sealed, selected
 from pricematch.store.sqlite.computed import SqliteComputed
 from pricematch.store.sqlite.database import Database, Mode, connect, log_ahead, mode_of, witnessed
+from pricematch.store.sqlite.feed import SqliteFeed
 from pricematch.store.sqlite.feedback import SqliteFeedback
 from pricematch.store.sqlite.jobs import SqliteJobs
+from pricematch.store.sqlite.models import SqliteModels
 from pricematch.store.sqlite.postings import SqlitePostings
 from pricematch.store.sqlite.product_rows import forget_events
 from pricematch.store.sqlite.products import SqliteProducts
 from pricematch.store.sqlite.schema import SCHEMA, migrate, schema_of
 from pricematch.store.sqlite.unused_images import LEFT_BY_A_KILL, UnusedImages
+from pricematch.store.sqlite.webhooks import SqliteWebhooks
 from pricematch.store.witness import Witness, Witnessed
 
 DATABASE, IMAGES, INCOMING, LOCK = "pricematch.sqlite3", "images", "incoming", "lock"
@@ -139,24 +140,6 @@ def set_aside(folder: Path) -> Path:
     return aside
 
 
-class SqliteModels:
-    """Keeps which version of a model is to serve; raises StoreError."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def active(self) -> Mapping[str, str]:
-        """Version by name of the models of which one was activated."""
-        with self._database.read() as connection:
-            rows = connection.execute(f"SELECT {selected('active_model')} FROM active_model ORDER BY name")
-            return dict(opened("active_model", row) for row in rows)
-
-    def activate(self, name: str, version: str) -> None:
-        """Let a version serve."""
-        with self._database.write() as connection:
-            connection.execute(insertion("active_model", "INSERT OR REPLACE"), sealed(name, version))
-
-
 _log = logging.getLogger("pricematch")
 KEPT_DELETIONS = 100_000
 KEPT_EVENTS = 1_000_000
@@ -174,6 +157,8 @@ class Store:
         feedback: a `FeedbackStore`.
         models: versions that were activated.
         products: a `ProductStore`.
+        feed: of the changes of all of these, a `ChangeFeed`.
+        webhooks: how far each was told of them, a `WebhookStore`.
         jobs: a `JobStore`.
         database: what all but the images is in.
         unused: takes images away that no posting shows.
@@ -187,6 +172,8 @@ class Store:
     feedback: SqliteFeedback
     products: SqliteProducts
     models: SqliteModels
+    feed: SqliteFeed
+    webhooks: SqliteWebhooks
     jobs: SqliteJobs
     database: Database
     unused: UnusedImages
@@ -264,6 +251,8 @@ def open_store(
         feedback=SqliteFeedback(database),
         products=SqliteProducts(database),
         models=SqliteModels(database),
+        feed=SqliteFeed(database),
+        webhooks=SqliteWebhooks(database),
         jobs=SqliteJobs(database),
         database=database,
         unused=unused,
