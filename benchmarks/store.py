@@ -24,13 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from pricematch.catalogue.features import Embeddings, unit_rows
+from pricematch.catalogue.feed import Position
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.settings import MIB, Settings
 from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite.store import DATABASE, Store, open_store
 
-IMAGE_BYTES, SINGLE, BATCHES, BATCH, PAGE = 50_000, 300, 20, 100, 1_000
+IMAGE_BYTES, SINGLE, BATCHES, BATCH, PAGE, CHANGES = 50_000, 300, 20, 100, 1_000, 1_000
 
 
 def main() -> None:
@@ -120,11 +121,17 @@ def reading(folder: Path, count: int, dimension: int) -> Table:
         measure(table, f"store: postings, {PAGE:,} a page", lambda: list(pages(store)))
         measure(table, "store: embeddings", lambda: store.computed.embeddings("benchmark", digests))
         measure(table, "store: hashes", lambda: store.computed.hashes("hash", digests))
-        measure(table, "store: all changes since the beginning", lambda: store.postings.changes(0))
+        measure(table, "store: all changes since the beginning", lambda: store.feed.changes(Position(0)))
+        measure(table, f"store: {CHANGES:,} changes from the middle", lambda: middle(store))
     measure(table, "peer: postings from JSON lines", lambda: lines(folder / "peer.jsonl"))
     measure(table, "peer: embeddings from .npz", lambda: loaded(folder / "peer.npz"))
     table.caption = f"the database has {(folder / 'read' / DATABASE).stat().st_size / MIB:,.0f} MiB"
     return table
+
+
+def middle(store: Store) -> None:
+    """A page of changes, as whoever follows a store reads them."""
+    store.feed.changes(Position(store.postings.version() // 2), CHANGES)
 
 
 def fill(

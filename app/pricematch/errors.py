@@ -46,6 +46,8 @@ PricematchError
 ├── ProductsChanged           products are not as they were when they were read
 ├── HistoryLost               changes too long ago to be listed one by one
 ├── VersionUnknown            a version of the catalogue that is yet to come
+├── OutgoingError             another host gave no answer that can be used
+│   └── AddressRefused        it is not to be asked
 ├── Overloaded                more requests wait than may
 ├── DeadlineExceeded          it took longer than it may
 ├── ClientGone                nobody waits for the answer any more
@@ -335,10 +337,23 @@ class HistoryLost(PricematchError):
 
 
 class VersionUnknown(PricematchError):
-    """A version of the catalogue is yet to come, or is one of another store."""
+    """A version of the catalogue is yet to come, or is one of another store.
+
+    Attributes:
+        latest: the version there is.
+    """
 
     def __init__(self, got: int, latest: int) -> None:
+        self.latest = latest
         super().__init__(f"expected a version of the catalogue from 0 to {latest}, got {got}")
+
+
+class OutgoingError(PricematchError):
+    """Another host gave no answer that can be used: none in time, too large, or in a form that was not asked for."""
+
+
+class AddressRefused(OutgoingError):
+    """Another host is not to be asked: it is none that may be, or at an address that is not public."""
 
 
 class Overloaded(PricematchError):

@@ -5,9 +5,11 @@ Each can be given as an environment variable: `PRICEMATCH_` and the field's name
 """
 
 import os
+from base64 import b64decode
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -15,6 +17,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pricematch.errors import SettingsError
 
 KIB, MIB = 1024, 1024 * 1024
+SECRET_PREFIX = "whsec_"  # noqa: S105 — says what kind of secret follows
+"""Prefix of what signs webhooks, as Standard Webhooks has it."""
 EncoderName: TypeAlias = Literal["autoencoder", "cae", "cnn"]
 ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
 _UnicodeEncoding: TypeAlias = Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
@@ -42,6 +46,27 @@ def _without_end(value: Any) -> Any:
     return value.rstrip("/") if isinstance(value, str) else value
 
 
+def _webhook(value: str) -> str:
+    """A URL that can be posted to; raises ValueError."""
+    url = urlsplit(value)
+    if url.scheme not in {"http", "https"} or not url.hostname or url.username is not None or url.fragment:
+        raise ValueError("expected http:// or https://, a host and a path, without a user or a fragment")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    """A secret in the form of Standard Webhooks, or none; raises ValueError."""
+    text = value.get_secret_value()
+    try:
+        size = len(b64decode(text.removeprefix(SECRET_PREFIX), validate=True))
+    except ValueError:
+        size = 0
+    if text and not (text.startswith(SECRET_PREFIX) and 24 <= size <= 64):
+        raise ValueError(f"expected {SECRET_PREFIX} and Base64 of 24 to 64 bytes")
+    return value
+
+
+_Webhook: TypeAlias = Annotated[str, AfterValidator(_webhook)]
 _Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
 
 
@@ -112,6 +137,12 @@ class Settings(BaseSettings):
     """Seconds that it may take for images it encodes together, before it is ended and another takes its place;"""
     image_seconds: float = Field(default=10.0, gt=0, le=3600)
     """and seconds of a processor, however busy it is, that one of them may take to be decoded."""
+    max_feed_readers: int = Field(default=64, ge=1, le=100_000)
+    """Requests that read the changes, or wait for some; the next one is answered 429."""
+    max_wait_seconds: float = Field(default=30.0, ge=0, le=3600)
+    """Seconds that a request may wait for changes;"""
+    heartbeat_seconds: float = Field(default=15.0, gt=0, le=3600)
+    """and those after which a stream of changes that has none sends a comment, so that nobody takes it for dead."""
     drain_seconds: float = Field(default=1.0, ge=0, le=600)
     """Seconds between /readyz turning 503 and the port closing after SIGTERM, for a load balancer to notice."""
     grace_seconds: int = Field(default=20, ge=0, le=600)
@@ -130,6 +161,12 @@ class Settings(BaseSettings):
     """Addresses or networks of proxies whose X-Forwarded-For and -Proto hold, with commas between them; none."""
     no_auth: bool = False
     """Ask for no key although others can reach the address."""
+    webhooks: Annotated[tuple[_Webhook, ...], NoDecode, BeforeValidator(_names)] = ()
+    """URLs that are told of changes, http or https, with commas between them."""
+    webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] = SecretStr("")
+    """What signs that, whsec_ and Base64 of 24 to 64 random bytes; needed where there are webhooks."""
+    webhook_private_addresses: bool = False
+    """Let webhooks be at addresses that are not public, such as this machine's or its network's."""
     metrics: Literal["key", "open", "off"] = "key"
     """Who may read /metrics: those with a key of scope read, where there are keys; everybody; nobody."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()

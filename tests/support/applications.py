@@ -57,6 +57,7 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
         encode=encoding,
         intake=intake,
         products=MemoryProducts(store),
+        feed=store,
         jobs=store,
         open_image=lambda name: io.BytesIO(intake.images.images.read(name)),
     )
@@ -85,6 +86,7 @@ def make_app_of(shop: ProductShop, **settings: Any) -> ASGIApp:
             encode=TinyEncoding(),
             intake=shop.intake,
             products=shop.products,
+            feed=shop.feed,
             jobs=MemoryStore(),
             open_image=lambda name: io.BytesIO(shop.intake.images.images.read(name)),
         )
@@ -108,6 +110,7 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
         encode=encoding,
         intake=running.intake,
         products=store.products,
+        feed=store.feed,
         jobs=store.jobs,
         open_image=store.images.open,
         manifests=running.manifests,

@@ -59,7 +59,7 @@ def check_problem(response: httpx2.Response) -> None:
     assert problem["status"] == response.status_code
     assert problem["title"]
     assert problem["detail"]
-    assert set(problem) <= {"type", "title", "status", "detail", "errors"}
+    assert set(problem) <= {"type", "title", "status", "detail", "errors", "start_at"}
     assert not _INSIDE.search(response.text), response.text
 
 

@@ -182,7 +182,7 @@ class MemoryStore:
         found.sort(key=lambda change: change.revision)
         changes, more = found[:limit], limit is not None and len(found) > limit
         last = changes[-1].revision if more else max(end, since.revision)
-        return FeedPage(self.latest, changes, since.at(last), more)
+        return FeedPage(self.latest, since, changes, since.at(last), more)
 
     @_alone
     def activate(self, name: str, version: str) -> None:

@@ -17,6 +17,7 @@ from pricematch.api.keys import KeyRing, keys_of
 from pricematch.api.limits import HeadCheck, MemoryLimits
 from pricematch.api.links import VERSION_PREFIX, Links
 from pricematch.api.routes import (
+    changes,
     clusters,
     health,
     images,
@@ -47,6 +48,7 @@ _API = (
     postings,
     images,
     products,
+    changes,
     jobs,
     verdict_batches,
     verdicts,
@@ -54,6 +56,7 @@ _API = (
     models,
 )
 """Of paths that fit a request the first one answers."""
+_OTHERS = ("Last-Event-ID", "X-API-Key", "X-Request-ID")
 _Lifetime: TypeAlias = Callable[[], AbstractAsyncContextManager[object]]
 
 
@@ -120,7 +123,7 @@ def create_api(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
+            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", *_OTHERS],
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(HeadCheck, limit=settings.max_header_bytes)

@@ -18,6 +18,7 @@ TAGS = [
     {"name": "match", "description": "Postings that are the same product as an image, a title, or both."},
     {"name": "postings", "description": "The catalogue: read it, change it, import into it."},
     {"name": "products", "description": "Which product each posting is of, under ids that last."},
+    {"name": "changes", "description": "What has changed since a version, also as it comes."},
     {"name": "jobs", "description": "What goes on behind the requests."},
     {"name": "verdicts", "description": "What people say of pairs, and pairs to ask them about."},
     {"name": "cluster", "description": "Which of a batch belong together."},

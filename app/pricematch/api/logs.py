@@ -28,11 +28,13 @@ class RequestContext:
         request_id: given by the client or made here.
         key: the name of its API key, never the key; None without one.
         problem: the last part of the type of the problem of its response; None for none.
+        waits: whether it waits for what may not come, so that the time it takes says nothing of the service.
     """
 
     request_id: str = ""
     key: str | None = None
     problem: str | None = None
+    waits: bool = False
 
 
 _context: ContextVar[RequestContext | None] = ContextVar("request", default=None)

@@ -37,6 +37,8 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ProductNotFound: (404, "product-not-found"),
     errors.ProductGone: (410, "product-gone"),
     errors.ProductsUnknown: (503, "products-unknown"),
+    errors.HistoryLost: (410, "history-lost"),
+    errors.VersionUnknown: (422, "version-unknown"),
     errors.ImportRefused: (422, "import-refused"),
     errors.CatalogueError: (422, "import-refused"),
     errors.LimitExceeded: (413, "too-many-items"),
@@ -103,6 +105,11 @@ class Problem(BaseModel):
         exclude_if=lambda errors: errors is None,
         description="What is wrong where; with `invalid-request` only.",
     )
+    start_at: int | None = Field(
+        default=None,
+        exclude_if=lambda start_at: start_at is None,
+        description="The version from which on changes are known; with `history-lost` only.",
+    )
 
 
 def problem_of(error: errors.PricematchError) -> Problem:
@@ -112,6 +119,9 @@ def problem_of(error: errors.PricematchError) -> Problem:
     if isinstance(error, errors.FieldInvalid):
         return invalid_request([Fault(location=f"body.{error.field}", message=error.reason)])
     status, slug = _OF_ERROR.get(type(error), (500, "internal-error"))
+    if isinstance(error, errors.HistoryLost):
+        how = f"read /postings, /verdicts and /products anew, and then the changes since {error.start_at}"
+        return _problem(status, slug, f"{error}; {how}").model_copy(update={"start_at": error.start_at})
     return _problem(status, slug, _PUBLIC_DETAILS.get(type(error), str(error)))
 
 

@@ -16,6 +16,7 @@ from pricematch.api.problems import Fault, answer, invalid_request, unexpected
 from pricematch.errors import SettingsError
 
 _NOT_ALLOWED = 405
+_HEAD = "pricematch.head"
 _MAX_FAULTS = 10
 
 
@@ -43,13 +44,13 @@ class EveryRoute:
         if scope["method"] == "OPTIONS" and (allowed := self._allowed(placed)):
             await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
             return
-        is_head = scope["method"] == "HEAD"
-        seen: Scope = {**placed, "method": "GET" if is_head else scope["method"]}  # routers write into it
+        head = scope["method"] == "HEAD"
+        seen: Scope = {**placed, "method": "GET" if head else scope["method"], _HEAD: head}  # routers write into it
 
         async def answered(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == _NOT_ALLOWED:
                 MutableHeaders(scope=message)["Allow"] = self._allowed(placed)
-            if message["type"] == "http.response.body" and is_head:
+            if message["type"] == "http.response.body" and head:
                 message = {**message, "body": b""}
             await send(message)
 
@@ -95,6 +96,11 @@ class EveryRoute:
             if len(faults) == _MAX_FAULTS:
                 break
         return faults
+
+
+def is_head(scope: Scope) -> bool:
+    """Whether a request that a route sees as GET is HEAD, so that a body without an end would be for nobody."""
+    return bool(scope.get(_HEAD))
 
 
 def check_root_path(root_path: str, routes: Sequence[BaseRoute]) -> None:

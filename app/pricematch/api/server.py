@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,15 @@ from pricematch.api.app import create_app
 from pricematch.api.connections import protocol
 from pricematch.api.forwarded_clients import ForwardedClients
 from pricematch.api.keys import KeyRing, check_exposure, keys_of
+from pricematch.api.links import Links
+from pricematch.api.schemas.changes import webhook_message
 from pricematch.api.telemetry import Metrics
 from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
 from pricematch.serving.service import Service
 from pricematch.serving.startup import started
+from pricematch.serving.webhooks import check_webhooks
 from pricematch.settings import Settings, variable_warnings
 
 if TYPE_CHECKING:
@@ -50,9 +54,9 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM drains, anything else stops at once."""
+        self._service.drain()  # which ends streams of changes: they would be waited for
         if sig == signal.SIGTERM and not self._draining:
             self._draining = True
-            self._service.drain()
             timer = threading.Timer(self._service.settings.drain_seconds, super().handle_exit, (sig, frame))
             timer.daemon = True
             timer.start()
@@ -81,6 +85,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None", launch
         _log.warning("%s", warning)
     known = keys_of(settings)
     check_exposure(settings, known)
+    check_webhooks(settings)
     service, keys = Service(settings), KeyRing(known)
     metrics = Metrics(service)
     _open_files(settings)
@@ -89,6 +94,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None", launch
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("starting at %s, process %d", url, os.getpid())
     failure: list[BaseException] = []
+    render = partial(webhook_message, links=Links(settings.root_path))
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[None]:
@@ -106,7 +112,7 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None", launch
             metrics.watch(service)
             _log.info("ready at %s (try it at %s%s/docs)", url, url, settings.root_path)
 
-        async with started(service, progress, metrics, launched=launched) as opening:
+        async with started(service, progress, metrics, launched=launched, render=render) as opening:
             opening.add_done_callback(end)
             yield
         _log.info("stopped")

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pricematch.api.logs import FIELDS, RequestContext, begin, end
 from pricematch.catalogue.features import Seconds
 from pricematch.errors import NotReady
+from pricematch.serving.change_readers import Telling
 from pricematch.serving.service import Service
 from pricematch.stages import Stage, measured
 
@@ -88,10 +89,11 @@ class Metrics:
         """Collect figures of the processes that encode, too."""
         self.registry.register(_Encoders(service.process_ids))
 
-    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was answered; 499: its client had gone."""
+    def observe_request(self, method: str, route: str, status: int, seconds: float | None) -> None:
+        """A request was answered, in that time where it tells anything; 499: its client had gone."""
         self._requests(method if method in _METHODS else "other", route, str(status)).inc()
-        self._seconds(route).observe(seconds)
+        if seconds is not None:
+            self._seconds(route).observe(seconds)
 
     def observe_stages(self, seconds: Mapping[Stage, float]) -> None:
         """A request has spent so long in each stage that it went through."""
@@ -119,6 +121,8 @@ class _Served(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Whether the service is ready, and if it can answer with which catalogue and models."""
+        readers = float(self._service.change_readers)
+        yield GaugeMetricFamily("pricematch_change_readers", "Requests that read changes, or wait for some.", readers)
         ready = float(self._service.why_not_ready() is None)
         yield GaugeMetricFamily("pricematch_ready", "1 if the service takes requests.", ready)
         lookups = CounterMetricFamily(
@@ -136,6 +140,7 @@ class _Served(Collector):
             snapshot = self._service.snapshot
         except NotReady:
             return
+        yield from _told(self._service.telling, snapshot.held.version)
         count = float(len(snapshot.matcher.catalogue))
         yield GaugeMetricFamily("pricematch_catalogue_postings", "Postings that are searched.", count)
         yield GaugeMetricFamily("pricematch_catalogue_version", "Changes since the beginning.", float(snapshot.version))
@@ -143,6 +148,20 @@ class _Served(Collector):
         for manifest in self._service.manifests():
             models.add_metric([str(manifest["name"]), str(manifest["version"])], 1)
         yield models
+
+
+def _told(telling: Sequence[Telling], version: int) -> Iterator[Metric]:
+    """Figures of webhooks."""
+    if not telling:
+        return
+    messages = CounterMetricFamily("pricematch_webhook_messages", "Messages that were taken.", labels=["webhook"])
+    failures = CounterMetricFamily("pricematch_webhook_failures", "Attempts that failed.", labels=["webhook"])
+    behind = GaugeMetricFamily("pricematch_webhook_behind", "Versions that are yet to be told.", labels=["webhook"])
+    for it in telling:
+        messages.add_metric([it.name], it.messages)
+        failures.add_metric([it.name], it.failures)
+        behind.add_metric([it.name], 0 if it.position is None else max(0, version - it.position.revision))
+    yield from (messages, failures, behind)
 
 
 class _Encoders(Collector):
@@ -197,7 +216,7 @@ class Telemetry:
         self, scope: Scope, context: RequestContext, stages: Mapping[Stage, float], status: int, seconds: float
     ) -> None:
         method, route = scope["method"], getattr(scope.get("route"), "path", _NO_ROUTE)
-        self._metrics.observe_request(method, route, status, seconds)
+        self._metrics.observe_request(method, route, status, None if context.waits else seconds)
         self._metrics.observe_stages(stages)
         if self._spans is not None:
             self._spans.record(

@@ -68,12 +68,14 @@ class FeedPage:
 
     Attributes:
         version: of the catalogue, when it was read.
+        since: the position.
         changes: in ascending order of their revisions, no two of which are equal.
         next: where the next page begins. All changes up to there were told, also where it had none.
         more: whether the next page has changes already.
     """
 
     version: int
+    since: Position
     changes: Sequence[Change]
     next: Position
     more: bool

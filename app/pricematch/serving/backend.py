@@ -19,7 +19,7 @@ from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
-from pricematch.store.ports import JobStore, ProductStore
+from pricematch.store.ports import ChangeFeed, JobStore, ProductStore
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Backend:
         encode: gives the images of requests their features, see `Encoding.encode`.
         intake: changes the catalogue, whose stores and snapshots it holds.
         products: a store.
+        feed: of the changes of all that is kept.
         jobs: a store.
         open_image: opens the file of an image by its name, whole and at its beginning; raises ImageError.
         manifests: of the models that answer, as JSON has them.
@@ -44,6 +45,7 @@ class Backend:
     encode: Callable[[Sequence[bytes], Wanted], Awaitable[Sequence[ImageFeatures | ImageError]]]
     intake: Intake
     products: ProductStore
+    feed: ChangeFeed
     jobs: JobStore
     open_image: Callable[[str], BinaryIO]
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple

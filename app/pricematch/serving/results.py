@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pricematch.catalogue.feed import FeedPage
 from pricematch.catalogue.feedback import Contradiction, contradictions
 from pricematch.catalogue.feedback_batches import FeedbackBatch
 from pricematch.catalogue.postings import Posting
@@ -108,6 +109,14 @@ class FeedbackResult:
         pair = {feedback.first, feedback.second}
         part = [found for found in contradictions(snapshot.matcher.feedback) if pair in _pairs_of(found)]
         return cls(snapshot.version, feedback, part, new)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesRead:
+    """A page of the changes of what serves, and the catalogue's version that serves."""
+
+    version: int
+    page: FeedPage
 
 
 @dataclass(frozen=True, slots=True)

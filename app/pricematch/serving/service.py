@@ -1,12 +1,13 @@
 """The service without HTTP: one method a verb."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.catalogue.feed import ChangeKind, Position
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.feedback_batches import FeedbackFilter, FeedbackPlace, FeedbackSort
 from pricematch.catalogue.products import Place, ProductSort
@@ -40,6 +41,7 @@ from pricematch.pairs.thresholds import Target
 from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache, ThumbnailCache
 from pricematch.serving.change_batches import AT_ONCE, WantedChange, change_each
+from pricematch.serving.change_readers import Arrivals, ChangeReaders, ReadChanges, Telling
 from pricematch.serving.feedback_batches import BatchOptions, BatchPreview, decide_each, preview
 from pricematch.serving.intake import Offered
 from pricematch.serving.patches import PostingPatch
@@ -48,6 +50,7 @@ from pricematch.serving.results import (
     BatchPage,
     BatchResult,
     ChangedEach,
+    ChangesRead,
     Clustered,
     FeedbackPage,
     FeedbackResult,
@@ -71,6 +74,11 @@ class Service(Readiness):
     """Answers queries and changes the catalogue, once it is open; for one event loop.
 
     Images are encoded first, then matched in a thread.
+
+    Attributes:
+        settings: of the service.
+        arrivals: of versions that serve.
+        telling: how each webhook is told of changes.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -80,11 +88,29 @@ class Service(Readiness):
         self._image_features = FeatureCache(settings.max_cached_feature_bytes)
         self._results = ResultCache(settings.max_cached_result_bytes)
         self._thumbnails = ThumbnailCache(settings.max_cached_thumbnail_bytes)
+        self.arrivals = Arrivals()
+        self.telling: Sequence[Telling] = ()
+        self._readers = ChangeReaders(settings.max_feed_readers, self.arrivals)
 
     @property
     def caches(self) -> Mapping[str, BoundedCache[Any]]:
         """What is kept for requests that come again, by what is kept."""
         return {"features": self._image_features, "results": self._results, "thumbnails": self._thumbnails}
+
+    @property
+    def change_readers(self) -> int:
+        """How many read the changes now, or wait for some."""
+        return len(self._readers)
+
+    def open(self, backend: Backend) -> None:
+        """Answer from now on."""
+        super().open(backend)
+        backend.intake.snapshots.tell(self.arrivals.come)
+
+    def drain(self) -> None:
+        """Report not ready from now on, and let nobody wait for changes; requests are still answered."""
+        super().drain()
+        self.arrivals.end()
 
     def close(self) -> None:
         """Let no further work begin."""
@@ -371,6 +397,33 @@ class Service(Readiness):
             return BatchPage(backend.snapshot.version, found[:limit], len(found) > limit)
 
         return await self._workers.store(find)
+
+    # changes
+
+    async def changes(
+        self, since: Position, limit: int, kinds: frozenset[ChangeKind], wait_seconds: float
+    ) -> ChangesRead:
+        """The changes behind a position, up to the version that serves, once there are any, or none after some seconds.
+
+        Raises HistoryLost, VersionUnknown, StoreError, and Overloaded where as many read changes as may.
+        """
+        return await self._readers.page(self.read_changes(limit, kinds), since, wait_seconds)
+
+    def follow_changes(
+        self, since: Position, limit: int, kinds: frozenset[ChangeKind]
+    ) -> AsyncGenerator[ChangesRead, None]:
+        """Pages of changes until the service stops, the first at once, and an empty one now and then; as `changes`."""
+        return self._readers.pages(self.read_changes(limit, kinds), since, self.settings.heartbeat_seconds)
+
+    def read_changes(self, limit: int, kinds: frozenset[ChangeKind]) -> ReadChanges:
+        """Reads the changes behind a position that there are, up to the version that serves; for one reader."""
+        backend = self._ready
+
+        def read(since: Position) -> ChangesRead:
+            snapshot = backend.snapshot
+            return ChangesRead(snapshot.version, backend.feed.changes(since, limit, kinds, snapshot.held.version))
+
+        return lambda since: self._workers.store(read, since)
 
     # jobs and models
 

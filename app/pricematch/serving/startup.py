@@ -33,6 +33,7 @@ from pricematch.serving.snapshot_builder import SnapshotBuilder
 from pricematch.serving.snapshots import FEW, Snapshots
 from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
+from pricematch.serving.webhooks import Render, Webhooks
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles
 from pricematch.store.sqlite.store import DATABASE, JOBS, Store, open_store
@@ -286,6 +287,7 @@ async def started(
     *,
     serve: bool = True,
     launched: Sequence[LaunchedWorker] = (),
+    render: Render | None = None,
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Start a service, which goes on until the end of the block.
 
@@ -295,6 +297,7 @@ async def started(
         observer: called with the batches that are encoded.
         serve: whether no other process may serve the store meanwhile.
         launched: processes that encode which were launched already, see `launched_workers`.
+        render: writes the messages of webhooks; None: none is told.
 
     Yields:
         The task that ends when the service is open, or with the PricematchError that says why it cannot be.
@@ -311,9 +314,14 @@ async def started(
     threads = ForThreads(encoding, asyncio.get_running_loop())
     starting = asyncio.create_task(asyncio.to_thread(start, settings, threads, report, serve=serve))
 
+    webhooks = list[Webhooks]()
+
     async def open_service() -> None:
         running = await asyncio.shield(starting)
         service.open(_backend(running, encoding))
+        if render is not None and settings.webhooks:
+            webhooks.append(Webhooks(service, running.store.webhooks, render))
+            webhooks[0].begin()
 
     opening = asyncio.create_task(open_service())
     try:
@@ -322,6 +330,8 @@ async def started(
         service.drain()
         await encoding.aclose()  # what waits for it gets NotReady, and ends
         opening.cancel()
+        for told in webhooks:
+            await told.aclose()
         await asyncio.wait({starting})
         if starting.exception() is None:  # else `opening` raises it
             await asyncio.to_thread(starting.result().close)
@@ -333,6 +343,7 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         encode=encoding.encode,
         intake=running.intake,
         products=running.store.products,
+        feed=running.store.feed,
         jobs=running.store.jobs,
         open_image=running.store.images.open,
         manifests=running.manifests,

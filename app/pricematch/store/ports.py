@@ -281,8 +281,8 @@ class ChangeFeed(Protocol):
 class WebhookStore(Protocol):
     """Keeps how far each webhook was told of changes; raises as `PostingStore` does."""
 
-    def position(self, url: str) -> Position:
-        """Where it is; of one that is not known, from then on, the catalogue's version."""
+    def position(self, url: str) -> Position | None:
+        """Where it is; None of one that is not known."""
         ...
 
     def keep(self, url: str, position: Position) -> None:

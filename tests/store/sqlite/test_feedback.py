@@ -11,7 +11,7 @@ import pytest
 
 from pricematch.catalogue.feed import Position
 from pricematch.catalogue.feedback_batches import ALL_FEEDBACK, BatchCounts, FeedbackFilter, PairDecision
-from pricematch.catalogue.records import PairFeedback, Remark
+from pricematch.catalogue.records import FeedbackChange, PairFeedback, Remark
 from pricematch.errors import BatchNotFound, ConditionFailed
 from pricematch.store.sqlite import feedback_batches
 from pricematch.store.sqlite.store import Store, open_store

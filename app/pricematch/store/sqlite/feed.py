@@ -1,7 +1,7 @@
 """The feed of changes in SQLite: the rows of all tables with revisions, in one order."""
 
 import sqlite3
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from pricematch.catalogue.feed import EVERY_KIND, LASTING, Change, ChangeKind, FeedPage, Position
@@ -52,13 +52,13 @@ class SqliteFeed:
             if (LASTING & kinds and since.knows_gone < floor) or ("product" in kinds and since.revision < event_floor):
                 raise HistoryLost(f"the changes since version {since.revision} are not known any more", end)
             if since.revision >= end or not kinds:
-                return FeedPage(version, (), since.at(max(since.revision, end)), more=False)
+                return FeedPage(version, since, (), since.at(max(since.revision, end)), more=False)
             most = _ALL if limit is None else limit + 1
             changes, more = _told(connection.execute(statement(kinds), (since.revision, end, most)), limit)
-        return FeedPage(version, changes, since.at(changes[-1].revision if more else end), more)
+        return FeedPage(version, since, changes, since.at(changes[-1].revision if more else end), more)
 
 
-@lru_cache(maxsize=2 ** len(_TABLES))
+@cache
 def statement(kinds: frozenset[ChangeKind]) -> str:
     """The rows of some kinds, of revisions greater than the first value and up to the second, as many as the third.
 
