@@ -260,9 +260,16 @@ def load_settings(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         faults = (
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}, got {fault['input']!r}" for fault in error.errors()
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}{_got(fault['loc'], fault['input'])}"
+            for fault in error.errors()
         )
         raise SettingsError("; ".join(faults)) from error
+
+
+def _got(place: tuple[int | str, ...], value: Any) -> str:
+    """What came instead, unless it is a secret."""
+    field = Settings.model_fields.get(str(place[0])) if place else None
+    return "" if field is not None and isinstance(field.default, SecretStr) else f", got {value!r}"
 
 
 def variable_warnings() -> list[str]:

@@ -47,6 +47,7 @@ def reads_go_on(client: TestClient) -> None:
     assert client.get("/postings/p0").json()["title"] == "kopi susu"
     assert [it["posting_id"] for it in client.get("/postings/p2/matches").json()["matches"]] == ["p3"]
     assert client.get("/verdicts").json()["total"] == 1
+    assert {it["kind"] for it in client.get("/changes").json()["changes"]} == {"posting", "verdict", "product"}
     found = client.post("/match", json={"title": "teh manis"}).json()["matches"]
     assert [it["posting_id"] for it in found] == ["p3", "p2"]  # p3 has no hash either
 

@@ -29,6 +29,7 @@ from pricematch.store.backup import restore
 from pricematch.store.sqlite.store import DATABASE, open_store
 from pricematch.store.verify import verify
 from tests.support.fakes import COLOURS, image_bytes
+from tests.support.feeds import Replica
 from tests.support.matchers import export_matcher
 from tests.support.products import check_products
 from tests.support.served import titles_and_hashes
@@ -171,11 +172,18 @@ def killed(times: int, *, at_length: int) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("kills", [times, pytest.param(at_length, marks=pytest.mark.long)])
 
 
-def stored(folder: Path) -> dict[str, str]:
-    """All that is in a store, as clients know it, and its products are what their events say; raises StoreDamaged."""
+def stored(folder: Path, *followers: Replica) -> dict[str, str]:
+    """All that is in a store, as clients know it; raises StoreDamaged.
+
+    Products are what their events say, and what the feed tells makes exactly what is stored: of nothing, and of what
+    followers have.
+    """
     with closing(open_store(folder, serve=True)) as store:
         check_whole(store)
         check_products(store.products)
+        for replica in (Replica(), *followers):
+            replica.read(store.feed, limit=50)
+            replica.check(store)
         found = {f"/postings/{posting_id}": posting.title for posting_id, posting in everything(store).items()}
         return found | {f"/verdicts/{it.first}/{it.second}": it.decision for it in store.feedback.all_feedback()}
 
@@ -217,10 +225,11 @@ def without_log(data: Path, damaged: Path, draw: random.Random) -> dict[str, str
 def test_what_is_acknowledged_outlives_the_killed_service(tmp_path: Path, kills: int) -> None:
     """Fault F1: also where the log is lost with the process: then the start is refused, or nothing is missing.
 
-    Products are what their events say after each kill, and after the next start each stored posting is in one.
+    Products are what their events say after each kill, and after the next start each stored posting is in one. Whoever
+    reads the feed, from the start or from where it was before the kill, has what is stored; no revision comes twice.
     """
     titles_and_hashes(tmp_path)
-    draw, refused, more, numbers = random.Random(60), 0, 0, dict[int, float]()
+    draw, refused, more, numbers, follower = random.Random(60), 0, 0, dict[int, float](), Replica()
     clients = [Client(number, random.Random(number)) for number in range(CLIENTS)]
     for _ in range(kills):
         with service_of(tmp_path) as service:
@@ -233,7 +242,7 @@ def test_what_is_acknowledged_outlives_the_killed_service(tmp_path: Path, kills:
                 thread.join()
         left = without_log(tmp_path / "data", tmp_path / "damaged", draw)
         refused += left is None
-        found = stored(shutil.copytree(tmp_path / "data", tmp_path / "copy"))
+        found = stored(shutil.copytree(tmp_path / "data", tmp_path / "copy"), follower)
         numbers |= made_at(tmp_path / "copy", numbers)
         for client in clients:
             if left is not None:
@@ -248,9 +257,11 @@ def test_what_is_acknowledged_outlives_the_killed_service(tmp_path: Path, kills:
             postings = {path: title for path, title in client.known.items() if path.startswith("/postings")}
             assert {path: service.ask("GET", path)[1]["title"] for path in postings} == postings
     check_all_in_products(tmp_path / "data", numbers)
+    stored(tmp_path / "data", follower)
     made = sum(client.acknowledged for client in clients)
     assert made >= kills
     print(f"{kills} kills, {made} changes acknowledged, 0 lost, {more} more found; log lost: {refused} refused")
+    print(f"{len(follower.seen)} changes told, {len(numbers)} products made")
 
 
 @killed(1, at_length=15)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
 
 from pricematch.api.links import Links
 from pricematch.api.schemas.fields import CatalogueVersion
@@ -34,12 +34,11 @@ def read_position(value: str) -> Position:
     return found
 
 
-def _read_kinds(value: str) -> frozenset[ChangeKind]:
-    """Kinds by their names, with commas between them; raises ValueError."""
-    names = [name.strip() for name in value[:_MAX_CHARS].split(",")]
-    if len(value) > _MAX_CHARS or not set(names) <= KINDS.keys():
+def _kinds(value: str) -> str:
+    """Names of kinds, with commas between them; raises ValueError."""
+    if len(value) > _MAX_CHARS or not {name.strip() for name in value.split(",")} <= KINDS.keys():
         raise ValueError(f"expected some of {', '.join(KINDS)}, with commas between them")
-    return frozenset(KINDS[name] for name in names)
+    return value
 
 
 Since = Annotated[
@@ -56,14 +55,17 @@ class ChangesQuery(BaseModel):
 
     since: Since = Field(default=Position(0), description="A catalogue's version, or `next_since`; 0: from nothing on.")
     limit: int = Field(default=100, ge=1, le=MAX_CHANGES, description="Changes at most.")
-    kinds: Annotated[
-        frozenset[ChangeKind],
-        BeforeValidator(_read_kinds),
-        WithJsonSchema({"type": "string", "default": ",".join(KINDS), "examples": ["posting,product"]}),
-    ] = Field(default=frozenset(KINDS.values()), description="Kinds of changes, with commas between them.")
+    kinds: Annotated[str, AfterValidator(_kinds)] = Field(
+        default=",".join(KINDS), examples=["posting,product"], description="Kinds of changes, with commas between them."
+    )
     wait: float = Field(
         default=0, ge=0, allow_inf_nan=False, description="Seconds to wait where there is no change yet."
     )
+
+    @property
+    def wanted(self) -> frozenset[ChangeKind]:
+        """The kinds."""
+        return frozenset(KINDS[name.strip()] for name in self.kinds.split(","))
 
 
 class _ChangeOut(BaseModel):
