@@ -148,6 +148,13 @@ def test_openvino_is_imported_without_its_converter() -> None:
     assert [name for name, path in MODULES.items() if "openvino" in tops(path)] == ["encoding.openvino_import"]
 
 
+def test_one_module_asks_other_hosts() -> None:
+    """So that whatever is asked is guarded."""
+    assert [name for name, path in MODULES.items() if tops(path) & {"httpx2", "httpx", "urllib3", "requests"}] == [
+        "serving.outgoing"
+    ]
+
+
 def test_plots_stay_in_reports() -> None:
     """What the extra `reports` brings is imported there alone, and by no report that the service loads."""
     reports = {"matplotlib", "jinja2", "markupsafe"}

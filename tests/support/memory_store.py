@@ -88,6 +88,7 @@ class MemoryStore:
     hashed: dict[tuple[str, bytes], str] = field(default_factory=dict)
     events: list[ProductEvent] = field(default_factory=list)
     chosen: dict[str, ModelChange] = field(default_factory=dict)
+    told: dict[str, Position] = field(default_factory=dict)
     kept_jobs: dict[str, Job] = field(default_factory=dict)
     kept_problems: dict[str, list[RowProblem]] = field(default_factory=dict)
     latest: int = 0
@@ -188,6 +189,12 @@ class MemoryStore:
     def activate(self, name: str, version: str) -> None:
         if name not in self.chosen or self.chosen[name].version != version:
             self.chosen[name] = ModelChange(name, version, self.renew())
+
+    def position(self, url: str) -> Position | None:
+        return self.told.get(url)
+
+    def keep(self, url: str, position: Position) -> None:
+        self.told[url] = position
 
     def read(self, name: str) -> bytes:
         try:

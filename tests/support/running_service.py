@@ -134,7 +134,7 @@ class OneStore:
     """The part of `pricematch.store.sqlite.store.Store` that a service needs; a test puts images into its folder."""
 
     def __init__(self, store: MemoryStore, folder: Path) -> None:
-        self.jobs, self.feed, self.images, self._folder = store, store, self, folder
+        self.jobs, self.feed, self.webhooks, self.images, self._folder = store, store, store, self, folder
         self.products = MemoryProducts(store)
 
     def open(self, name: str) -> BinaryIO:

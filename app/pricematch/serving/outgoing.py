@@ -1,6 +1,7 @@
 """Requests to URLs that others name: guarded, so that they reach only what is public, and end in time."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import httpx2
 from pricematch import __version__
 from pricematch.errors import AddressRefused, OutgoingError
 
+logging.getLogger("httpx2").setLevel(logging.WARNING)  # its lines have whole URLs, which may be secrets
 _NOT_PUBLIC = [
     ip_network(text)
     for text in (
