@@ -13,6 +13,7 @@ from pricematch.errors import HistoryLost, StoreUnavailable
 from pricematch.matching.queries import Options
 from tests.support.applications import make_app_of
 from tests.support.contract import assert_problem, client_of
+from tests.support.memory_store import MemoryStore
 from tests.support.product_shop import ProductShop, hashed, in_memory
 from tests.support.waiting import SAFETY_SECONDS, eventually
 
@@ -123,6 +124,14 @@ def test_what_is_told_is_answered_from_then_on(shop: ProductShop, client: TestCl
     assert [it["kind"] for it in body["changes"]] == ["posting", "product"]
     catalogue = shop.snapshots.current.matcher
     assert [it.posting_id for it in catalogue.match_posting("e", Options()).matches][:1] == ["b"]
+
+
+def test_a_model_that_is_activated_is_told(shop: ProductShop, client: TestClient) -> None:
+    assert isinstance(shop.feed, MemoryStore)
+    shop.feed.activate("cnn", "2")
+    shop.snapshots.complete()
+    [model] = changes(client, since=12)["changes"]
+    assert model == {"revision": 13, "kind": "model", "change": "activated", "name": "cnn", "version": "2"}
 
 
 def test_events_of_a_change_are_told_with_it(shop: ProductShop, client: TestClient) -> None:

@@ -96,10 +96,11 @@ class ChangeReaders:
         """The first page behind a position, then what comes, with an empty page after each pause; raises as `page`."""
         with self._place():
             for seconds in chain([0.0], repeat(pause)):
+                last = self._arrivals.ended
                 found = await self._page(read, since, seconds)
                 yield found
                 since = found.page.next
-                if self._arrivals.ended and not found.page.more:
+                if last and not found.page.more:
                     return
 
     async def _page(self, read: ReadChanges, since: Position, seconds: float) -> ChangesRead:

@@ -70,12 +70,12 @@ async def changes(
         raise _invalid(("query", "wait"), f"expected at most {most:g} seconds, got {query.wait:g}")
     current().waits = query.wait > 0 or _wants_events(request)
     if not _wants_events(request):
-        reading = service.changes(query.since, query.limit, query.wanted, query.wait)
+        reading = service.changes(query.position, query.limit, query.wanted, query.wait)
         return written(changes_fields(await while_connected(request, reading), links))
     if query.wait:
         raise _invalid(("query", "wait"), f"expected no wait with {EVENT_STREAM}, which goes on by itself")
     await request.body()  # so that it comes in time, or is answered so, before there is an answer
-    pages = service.follow_changes(_resumed(last_event_id) or query.since, query.limit, query.wanted)
+    pages = service.follow_changes(_resumed(last_event_id) or query.position, query.limit, query.wanted)
     first = await anext(pages)
     if is_head(request.scope):
         await pages.aclose()

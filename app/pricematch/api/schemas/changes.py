@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from pricematch.api.links import Links
 from pricematch.api.schemas.fields import CatalogueVersion
@@ -41,11 +41,10 @@ def _kinds(value: str) -> str:
     return value
 
 
-Since = Annotated[
-    Position,
-    BeforeValidator(read_position),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,18}(:[0-9]{1,18})?$", "default": "0"}),
-]
+def _since(value: str) -> str:
+    """The text of a position; raises ValueError."""
+    read_position(value)
+    return value
 
 
 class ChangesQuery(BaseModel):
@@ -53,7 +52,11 @@ class ChangesQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    since: Since = Field(default=Position(0), description="A catalogue's version, or `next_since`; 0: from nothing on.")
+    since: Annotated[str, AfterValidator(_since)] = Field(
+        default="0",
+        description="A catalogue's version, or `next_since`; 0: from nothing on.",
+        json_schema_extra={"pattern": r"^[0-9]{1,18}(:[0-9]{1,18})?$"},
+    )
     limit: int = Field(default=100, ge=1, le=MAX_CHANGES, description="Changes at most.")
     kinds: Annotated[str, AfterValidator(_kinds)] = Field(
         default=",".join(KINDS), examples=["posting,product"], description="Kinds of changes, with commas between them."
@@ -61,6 +64,11 @@ class ChangesQuery(BaseModel):
     wait: float = Field(
         default=0, ge=0, allow_inf_nan=False, description="Seconds to wait where there is no change yet."
     )
+
+    @property
+    def position(self) -> Position:
+        """Behind which changes are wanted."""
+        return read_position(self.since)
 
     @property
     def wanted(self) -> frozenset[ChangeKind]:
