@@ -24,7 +24,7 @@ class Replica:
 
     position: Position = field(default_factory=lambda: Position(0))
     postings: dict[str, Posting] = field(default_factory=dict)
-    feedback: dict[tuple[str, str], tuple[str, float | None]] = field(default_factory=dict)
+    feedback: dict[tuple[str, str], tuple[object, ...]] = field(default_factory=dict)
     products: dict[str, int] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
@@ -52,7 +52,9 @@ class Replica:
         elif isinstance(change, FeedbackChange):
             self.feedback.pop((change.first, change.second), None)
             if change.decision is not None:
-                self.feedback[change.first, change.second] = change.decision, change.decided_at
+                self.feedback[change.first, change.second] = (
+                    *(change.decision, change.decided_at, change.by, change.note),
+                )
         elif isinstance(change, ProductEvent):
             self._move(change)
         else:
@@ -69,8 +71,9 @@ class Replica:
 
     def check(self, store: Store) -> None:
         """It has exactly what is stored."""
+        decided = store.feedback.all_feedback()
         assert self.postings == everything(store)
-        said = {(it.first, it.second): (it.decision, it.decided_at) for it in store.feedback.all_feedback()}
+        said = {(it.first, it.second): (it.decision, it.decided_at, it.by, it.note) for it in decided}
         assert self.feedback == said
         assert self.products == store.products.members()
         assert {number for number, size in self.sizes.items() if size} == set(self.products.values())

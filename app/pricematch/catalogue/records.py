@@ -188,13 +188,15 @@ class PairFeedback:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackChange:
-    """A decision as of a revision; None where it was withdrawn. `decided_at` is in seconds since 1970, if known."""
+    """A decision as of a revision; None where it was withdrawn. The rest is as in `PairFeedback`, if known."""
 
     first: str
     second: str
     revision: int
     decision: Decision | None
     decided_at: float | None = None
+    by: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

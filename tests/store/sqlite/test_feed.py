@@ -11,7 +11,7 @@ import pytest
 
 from pricematch.catalogue.feed import EVERY_KIND, LASTING, Change, ChangeKind, FeedPage, Position
 from pricematch.catalogue.products import ProductEvent
-from pricematch.catalogue.records import FeedbackChange, ModelChange, PostingChange
+from pricematch.catalogue.records import FeedbackChange, ModelChange, PostingChange, Remark
 from pricematch.errors import HistoryLost, VersionUnknown
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
@@ -105,7 +105,8 @@ def changed(store: Store, draw: random.Random, steps: int) -> None:
         elif what < 0.5:
             store.postings.delete(one)
         elif what < 0.6:
-            store.feedback.decide(one, other, draw.choice(("same", "different")))
+            remark = Remark(draw.choice((None, "Ann")), draw.choice(("", "é")))
+            store.feedback.decide(one, other, draw.choice(("same", "different")), remark)
         elif what < 0.7:
             store.feedback.withdraw(one, other)
         elif what < 0.9:

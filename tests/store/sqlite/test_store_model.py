@@ -47,7 +47,9 @@ CHOSEN = (
 
 def told(page: FeedPage) -> FeedPage:
     """The same, without the times."""
-    timeless = [replace(it, decided_at=None) if isinstance(it, FeedbackChange) else it for it in page.changes]
+    timeless = [
+        replace(it, decided_at=None, by=None, note="") if isinstance(it, FeedbackChange) else it for it in page.changes
+    ]
     return replace(page, changes=timeless)
 
 

@@ -111,6 +111,8 @@ class VerdictChangeOut(_ChangeOut):
     second: str
     verdict: Decision | None = Field(description="Null where it was withdrawn.")
     decided_at: datetime | None
+    by: str | None = Field(description="Who said so, where that is known.")
+    note: str
 
 
 class ProductChangeOut(_ChangeOut):
@@ -189,7 +191,8 @@ def change_fields(change: Change, links: Links) -> dict[str, Any]:
         decided_at = None if change.decided_at is None else datetime.fromtimestamp(change.decided_at, UTC)
         how = "withdrawn" if change.decision is None else "decided"
         pair = {"first": change.first, "second": change.second, "verdict": change.decision}
-        return {**fields, "kind": "verdict", "change": how, **pair, "decided_at": decided_at}
+        said = {"decided_at": decided_at, "by": change.by, "note": change.note}
+        return {**fields, "kind": "verdict", "change": how, **pair, **said}
     if isinstance(change, ProductEvent):
         return {**fields, **_event_fields(change)}
     return {**fields, "kind": "model", "change": "activated", "name": change.name, "version": change.version}

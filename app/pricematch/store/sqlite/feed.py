@@ -96,7 +96,7 @@ def _change(table: str, revision: int, columns: list[Any]) -> Change:
         return PostingChange(columns[0], revision, None)
     if table == "verdict":
         it = feedback_of(_row(table, columns))
-        return FeedbackChange(it.first, it.second, revision, it.decision, it.decided_at)
+        return FeedbackChange(it.first, it.second, revision, it.decision, it.decided_at, it.by, it.note)
     if table == "verdict_gone":
         return FeedbackChange(columns[0], columns[1], revision, None)
     if table == "product_event":
