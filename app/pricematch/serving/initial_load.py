@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pricematch.catalogue.features import Wanted
+from pricematch.catalogue.feed import LASTING, Position
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Counts, Put
 from pricematch.encoding.catalogue_files import find_images, image_folder, read_catalogue, skip_or_refuse
@@ -85,8 +86,8 @@ def loaded_from(store: Store) -> str | None:
 
 
 def is_empty(store: Store) -> bool:
-    """Whether nothing was ever stored, or no more than what a fill that broke off has left."""
-    return store.postings.version() == 0 or bool(store.jobs.unfinished(KIND))
+    """Whether no posting was ever stored, nor feedback, or no more than what a fill that broke off has left."""
+    return not store.feed.changes(Position(0), 1, LASTING).changes or bool(store.jobs.unfinished(KIND))
 
 
 def load_catalogue(
