@@ -71,6 +71,7 @@ def test_a_page_has_what_was_put_decided_and_clustered(client: TestClient) -> No
             "title": "title a",
             "image_phash": "0" * 16,
             "label_group": None,
+            "metadata": {},
             "image": None,
             "image_url": None,
         },

@@ -33,6 +33,13 @@ class Held:
         ahead = {posting_id: revision for posting_id, revision in every.items() if revision > version}
         return Held(version, max(self.feedback, feedback), ahead)
 
+    def and_events(self, before: int, last: int) -> "Held":
+        """With events of products, the last of a revision, where they are the very next changes of the store.
+
+        `before` is the version before the first of them.
+        """
+        return self.and_more((), last, last) if before == self.version < last else self
+
 
 def searched_of(catalogue: Catalogue, changes: Sequence[PostingChange]) -> list[PostingChange]:
     """Those of some changes that are not of metadata alone, so that something is searched or clustered otherwise."""

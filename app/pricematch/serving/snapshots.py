@@ -5,7 +5,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from threading import Lock, RLock
 
-from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.feed import LASTING, Position
 from pricematch.catalogue.products import product_id
 from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
@@ -26,12 +25,6 @@ STALE = 0.25
 """Part of the postings that may have come or gone before all are scored together again,"""
 FEW = 256
 """but so many at least."""
-
-    def and_events(self, products: "Products | None") -> "Held":
-        """With the last events of products, where they are the very next changes of the store."""
-        if products is None or products.before != self.version or products.version <= self.version:
-            return self
-        return self.and_more((), products.version, products.version)
 
 
 @dataclass(frozen=True)
@@ -284,7 +277,7 @@ class Snapshots:
         if searched or feedback:
             products = self._products(snapshot, matcher, searched)
         if products is not None:
-            number, now = max(number, products.version), now.and_events(products)
+            number, now = max(number, products.version), now.and_events(products.before, products.version)
         return Snapshot(number, matcher, has=now, products=products)
 
     def _partitioned(self, snapshot: Snapshot) -> Snapshot:
@@ -298,7 +291,7 @@ class Snapshots:
         if self._keeper is None or products is None or products.state is not None or search is None:
             return snapshot
         kept = self._keeper.adopted(products, search)
-        has = snapshot.held.and_events(kept)
+        has = snapshot.held.and_events(kept.before, kept.version)
         return replace(snapshot, version=max(snapshot.version, kept.version), has=has, products=kept)
 
     def _products(self, snapshot: Snapshot, matcher: Matcher, changes: Sequence[PostingChange]) -> Products | None:

@@ -129,7 +129,7 @@ def test_altered_metadata_is_told(posting_id: str, altered: str | None, store: S
     store.postings.put([put("priced", metadata=Metadata({"price": 12.5}))])
     with closing(sqlite3.connect(store.database.path)) as connection, connection:
         connection.execute("UPDATE posting SET metadata = ? WHERE posting_id = ?", (altered, posting_id))
-    for read in (store.postings.get, lambda _: store.postings.page("", 9), lambda _: store.postings.changes(0)):
+    for read in (store.postings.get, lambda _: store.postings.page("", 9), lambda _: store.feed.changes(Position(0))):
         with pytest.raises(RowDamaged, match=f"the posting '{posting_id}' is damaged"):
             read(posting_id)
 

@@ -89,6 +89,7 @@ class ChangedPostingOut(BaseModel):
     title: str
     image_phash: str | None
     label_group: str | None
+    metadata: dict[str, Any] = Field(description="Fields of its seller's own; empty where it has none.")
     image: str | None = Field(description="SHA-256 of the image in hexadecimal digits; null where it has none.")
     image_url: str | None
 
@@ -218,6 +219,7 @@ def _posting_fields(posting: Posting, links: Links) -> dict[str, Any]:
         "title": posting.title,
         "image_phash": posting.image_phash,
         "label_group": posting.label_group,
+        "metadata": posting.metadata.as_json(),
         "image": posting.image,
         "image_url": links.image(posting),
     }
