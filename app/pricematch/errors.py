@@ -26,6 +26,9 @@ PricematchError
 │   ├── LabelsNeeded          too few label groups and verdicts to learn from
 │   ├── SignalNeeded          it lacks what the matcher compares
 │   └── TargetUnknown         the matcher has no thresholds for this target
+├── FilterInvalid             a filter of postings cannot be read
+├── FieldNotDeclared          a filter would have to look into more postings than it may
+├── FieldNotFound             no field of this name is declared
 ├── ArtefactError             an exported model cannot be used
 │   └── RuntimeMissing        what could run it is not installed
 ├── ArtefactExists            a version or an output would be overwritten
@@ -266,6 +269,21 @@ class SignalNeeded(RequestUnanswerable):
 
 class TargetUnknown(RequestUnanswerable):
     """The matcher has no thresholds for this target."""
+
+
+class FilterInvalid(PricematchError):
+    """A filter of postings cannot be read; says where, and what was expected there."""
+
+
+class FieldNotDeclared(PricematchError):
+    """A filter by a field that is not declared would have to look into more postings than it may."""
+
+
+class FieldNotFound(PricematchError):
+    """No field of this name is declared."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no field {name!r} is declared")
 
 
 class ArtefactError(PricematchError):
