@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from pricematch.catalogue.features import Features
-from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, kept_probabilities
+from pricematch.matching.graph_rows import pair_graph_features, probability_rows
+from pricematch.pairs.graph_features import GRAPH_FEATURES, graph_features, kept_probabilities
 from pricematch.pairs.model import PairModel, ScoredPairs, first_scores, second_scores
 from pricematch.pairs.neighbours import Neighbourhoods
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.profiles import Profiles
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress, silent
-from pricematch.search.candidates import ranges
 from pricematch.stages import stage
 from pricematch.titles.normalise import ParsedTitle
 
@@ -41,6 +40,14 @@ class ScoredFeatures:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def joined(self, more: "ScoredFeatures") -> "ScoredFeatures":
+        """Those of these pairs, and of more behind them."""
+        return ScoredFeatures(
+            np.concatenate([self.values, more.values]),
+            np.concatenate([self.first, more.first]),
+            np.concatenate([self.probabilities, more.probabilities]),
+        )
 
     def select(self, pairs: NDArray[np.integer]) -> "ScoredFeatures":
         """Those of some pairs, in the order given."""
@@ -167,13 +174,33 @@ class MatchIndex:
         return found[there], probabilities[there]
 
     def features_of(self, row: int, others: NDArray[np.integer]) -> ScoredFeatures:
-        """The features of the pairs of a row and some of its candidates."""
+        """The features of the pairs of a row and some others: its candidates, and such as might be one more of them."""
         left, right = np.maximum(row, others), np.minimum(row, others)
         found = self.pair_features(left, right)
         first = self.model.first.predict(found)
-        graph = _graph_features([self.base, self.added], self.alive, left, right, first)
+        lacking = ~np.isin(others, self.candidates_of(row)[0])
+        graph = pair_graph_features([self.base, self.added], self.alive, left, right, first, lacking=lacking)
         every = np.concatenate([found, graph], axis=1)
         return ScoredFeatures(every, first, self.model.predict_proba(every))
+
+    def more_of(self, row: int, allowed: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """What a row that has candidates which are not allowed gets in their place, ascending, and the probabilities.
+
+        These are candidates that it would have if only the allowed rows were there. Each pair is scored in the whole
+        index, as if it were one candidate pair more; so its probability does not depend on what is allowed.
+
+        Args:
+            row: of the index.
+            allowed: bool [span], of those that are there.
+        """
+        known = self.candidates_of(row)[0]
+        if allowed[known].all():
+            return np.empty(0, np.intp), np.empty(0)
+        others, n = allowed.copy(), len(self.extractor)
+        others[row] = False
+        own, place = (self.extractor.own, row) if row < n else (self.delta, row - n)
+        found = np.setdiff1d(self.extractor.nearest_among(own, place, self.delta, others), known)
+        return found, self.features_of(row, found).probabilities
 
     def pair_features(self, one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.float32]:
         """`PairFeatureExtractor.features`, float32 [m, names], of candidate pairs by the rows [m] of both ends."""
@@ -190,6 +217,42 @@ class MatchIndex:
     def query(self, features: Features) -> QueryPairs:
         """Score postings that are not there, together, as if they were."""
         return self._scored(features)[0]
+
+    def query_among(self, features: Features, allowed: NDArray[np.bool_]) -> QueryPairs:
+        """Score one posting that is not there, as `query` does, and behind its candidates more of those allowed.
+
+        Where a candidate is not allowed, those follow that it would have if only the allowed rows were there, each
+        scored as if it were one candidate more, see `more_of`.
+
+        Args:
+            features: of the posting.
+            allowed: bool [span], of those that are there.
+        """
+        found, new, _ = self._scored(features)
+        known, span, n = found.pairs.right, np.int32(self.span), len(self.extractor)
+        if allowed[known].all():
+            return found
+        with stage("search"):
+            rows = np.setdiff1d(self.extractor.nearest_among(new, 0, self.delta, allowed), known).astype(np.int32)
+        with stage("score"):
+            extractor, (base, later) = self.extractor, np.split(rows, [np.searchsorted(rows, n)])
+            query, scores = np.zeros(len(rows), np.intp), found.pairs.first
+            pair_features = np.concatenate(
+                [
+                    extractor.features(new, query[: len(base)], base, extractor.own),
+                    extractor.features(new, query[len(base) :], later - n, self.delta),
+                ]
+            )
+            first = self.model.first.predict(pair_features)
+            wanted, alive = np.append(rows, span), np.append(self.alive, np.True_)
+            its = query + len(rows)
+            own = np.full(len(known), len(rows)), known, kept_probabilities(scores)
+            around = probability_rows([self.base, self.added], alive, wanted, [own])
+            graph = graph_features(around, its, np.arange(len(rows)), first, np.ones(len(rows), np.bool_))
+            every = np.concatenate([pair_features, graph], axis=1)
+            more = ScoredFeatures(every, first, self.model.predict_proba(every))
+            pairs = ScoredPairs(np.full(len(rows), span, np.int32), rows, first, more.probabilities)
+        return QueryPairs(found.pairs.joined(pairs), found.features.joined(more), found.titles)
 
     def with_added(self, features: Features) -> "MatchIndex":
         """The index with more postings behind the last row."""
@@ -227,51 +290,7 @@ class MatchIndex:
             first = self.model.first.predict(pair_features)
             own = ScoredPairs(left, right, first, first)
             alive = np.concatenate([self.alive, np.ones(len(features), np.bool_)])
-            graph = _graph_features([self.base, self.added], alive, left, right, first, own)
+            graph = pair_graph_features([self.base, self.added], alive, left, right, first, own)
             every = np.concatenate([pair_features, graph], axis=1)
             scored = ScoredFeatures(every, first, self.model.predict_proba(every))
         return QueryPairs(replace(own, probabilities=scored.probabilities), scored, parsed.titles), new, delta
-
-
-def _graph_features(
-    pairs: Sequence[ScoredPairs],
-    alive: NDArray[np.bool_],
-    left: NDArray[np.integer],
-    right: NDArray[np.integer],
-    first: NDArray[np.float64],
-    own: ScoredPairs | None = None,
-) -> NDArray[np.float32]:
-    """Graph features of pairs, from the rows of their ends only.
-
-    Args:
-        pairs: among which each pair is, but for those of `own`. Row i is the same posting in all.
-        alive: bool [span]; postings that are gone are nobody's neighbours.
-        left: [m], rows of one end of each pair.
-        right: [m], of the other end.
-        first: float64 [m].
-        own: these very pairs, where they are none of `pairs`.
-    """
-    wanted = np.unique(np.concatenate([left, right]))
-    places = np.searchsorted(wanted, left), np.searchsorted(wanted, right)
-    parts = [_entries(it.matrix, wanted) for it in pairs]
-    if own is not None:
-        values = kept_probabilities(first)
-        parts += [(places[0], own.right, values), (places[1], own.left, values)]
-    lines, columns, values = (np.concatenate(some) for some in zip(*parts, strict=True))
-    kept = alive[columns] & (values > 0)
-    lines, columns, values = lines[kept], columns[kept], values[kept]
-    order = np.argsort(lines * len(alive) + columns, kind="stable")  # which merges ascending runs in linear time
-    starts = np.searchsorted(lines[order], np.arange(len(wanted) + 1))
-    shape = len(wanted), len(alive)
-    matrix = csr_array((values[order], columns[order].astype(np.int32), starts.astype(np.int32)), shape=shape)
-    return graph_features(ProbabilityRows.of(matrix), *places, first)
-
-
-def _entries(
-    matrix: csr_array, rows: NDArray[np.integer]
-) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]:
-    """Of the entries of some ascending rows, those that the matrix has: which row it is of, its column, its value."""
-    there = rows[: np.searchsorted(rows, matrix.shape[0])]
-    begins = matrix.indptr[there]
-    places, lines = ranges(begins, matrix.indptr[there + 1] - begins)
-    return lines, matrix.indices[places], matrix.data[places]

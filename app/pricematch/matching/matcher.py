@@ -1,9 +1,11 @@
 """Finds the postings that are the same product as a query, or as a stored posting."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pricematch.catalogue.features import (
     ONE_COLOUR,
@@ -16,6 +18,8 @@ from pricematch.catalogue.features import (
     parse_hashes,
 )
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
+from pricematch.catalogue.fields import Field, Fields
+from pricematch.catalogue.filters import Filter
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
@@ -27,6 +31,7 @@ from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.similarity_matches import similar_to, similar_to_posting, similarity_decision
 from pricematch.matching.stock_images import StockImages
 
+_KEPT_MASKS = 8
 _AT_ONCE = 256
 """Rows that are compared all with all."""
 
@@ -46,6 +51,7 @@ class Matcher:
         probability: the search by probability; None where there is no pair model.
         retrieved: encoder key by the name of the retriever of the pair model that takes its embeddings.
         feedback: on pairs of postings, which overrules what is computed.
+        fields: declared ones, by which filters are quick.
     """
 
     catalogue: Catalogue
@@ -55,6 +61,7 @@ class Matcher:
     probability: ProbabilitySearch | None = None
     retrieved: Mapping[str, str] = field(default_factory=dict)
     feedback: Feedback = NO_FEEDBACK
+    fields: Fields = field(default_factory=Fields)
 
     @property
     def encoders(self) -> Mapping[str, SimilaritySearch]:
@@ -81,7 +88,8 @@ class Matcher:
 
     def with_metadata(self, metadata: Mapping[int, Metadata]) -> "Matcher":
         """The same with other metadata of the postings of some rows, which changes no match."""
-        return replace(self, catalogue=self.catalogue.with_metadata(metadata))
+        catalogue = self.catalogue.with_metadata(metadata)
+        return replace(self, catalogue=catalogue, fields=self.fields.changed(np.array([*metadata], np.intp), catalogue))
 
     @property
     def basis(self) -> tuple[StockImages, Feedback]:
@@ -109,7 +117,8 @@ class Matcher:
             key: it.changed(catalogue, self._made.embeddings(key, images), stock.no_evidence)
             for key, it in self.similarity.items()
         }
-        changed = replace(self, catalogue=catalogue, similarity=similarity, stock=stock)
+        fields = self.fields.changed(np.arange(before, catalogue.span), catalogue)
+        changed = replace(self, catalogue=catalogue, similarity=similarity, stock=stock, fields=fields)
         if self.probability is None:
             return changed
         rows = np.concatenate([np.arange(before, catalogue.span), turned])
@@ -118,6 +127,27 @@ class Matcher:
             piece = np.arange(first, min(first + _AT_ONCE, len(rows)))
             probability = probability.placed(catalogue, rows[piece], features.select(piece))
         return replace(changed, probability=probability)
+
+    def with_fields(self, declared: Sequence[Field]) -> "Matcher":
+        """The same with other declared fields, which changes no result."""
+        return replace(self, fields=self.fields.declaring(declared, self.catalogue))
+
+    def allowed(self, condition: Filter | None) -> NDArray[np.bool_] | None:
+        """Bool [span], the rows of postings that a filter holds of; None where it holds of all.
+
+        The last ones are kept, so that pages and several images of a request look into postings once.
+
+        Raises:
+            FieldNotDeclared: it would look into too many postings.
+        """
+        if condition is None:
+            return None
+        found = self._masks(condition)
+        return None if found.sum() == len(self.catalogue) else found
+
+    @cached_property
+    def _masks(self) -> Callable[[Filter], NDArray[np.bool_]]:
+        return lru_cache(_KEPT_MASKS)(lambda condition: self.fields.mask(condition, self.catalogue))
 
     def encoder(self, name: str | None, what: str) -> SimilaritySearch:
         """The embeddings by the named encoder, or by the default one.
@@ -211,6 +241,7 @@ class Matcher:
 
         Raises:
             RequestUnanswerable: there is no model or encoder that could do this.
+            FieldNotDeclared: the filter would look into too many postings.
         """
         image = query.image
         if self.probability is not None:
@@ -219,8 +250,8 @@ class Matcher:
             raise MatcherNeeded("matching by title")
         else:
             search = self._deciding(options)
-            told = self.evidence(image) is not None
-            found = similar_to(search, image.embeddings[search.encoder.key] if told else None, options)
+            told, allowed = self.evidence(image) is not None, self.allowed(options.filter)
+            found = similar_to(search, image.embeddings[search.encoder.key] if told else None, options, allowed)
         return found if image is None else replace(found, stock=self.stock.of_image(image), one_colour=image.one_colour)
 
     def match_posting(self, posting_id: str, options: Options) -> Result:
@@ -229,14 +260,15 @@ class Matcher:
         Raises:
             PostingNotFound: no posting has this id.
             RequestUnanswerable: there is no model or encoder that could do this.
+            FieldNotDeclared: the filter would look into too many postings.
         """
-        row = self.catalogue.row(posting_id)
+        row, allowed = self.catalogue.row(posting_id), self.allowed(options.filter)
         if self.probability is None:
-            found = similar_to_posting(self._deciding(options), posting_id, options, self.feedback)
+            found = similar_to_posting(self._deciding(options), posting_id, options, self.feedback, allowed)
         else:
             rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
             embedding = None if compared is None else compared.embedding(posting_id)
-            ranked = match_row(self.probability, row, rule)
+            ranked = match_row(self.probability, row, rule, allowed)
             found = self._explained(self.probability, ranked, options, compared, embedding)
         return replace(found, stock=self.stock.of_row(row), one_colour=bool(self.stock.one_colour[row]))
 
@@ -259,7 +291,8 @@ class Matcher:
         image = None if query.image is None else self.evidence(query.image)
         if image is not query.image and not search.compares(title=bool(query.title)):
             return Result(Matches([]), self.decision(options))
-        found = match_query(search, self._made.of_images(search, [query.title], [image]), rule)
+        features = self._made.of_images(search, [query.title], [image])
+        found = match_query(search, features, rule, self.allowed(options.filter))
         embedding = None
         if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
             embedding = query.image.embeddings[compared.encoder.key][np.newaxis]

@@ -218,9 +218,20 @@ class ProbabilitySearch:
         if not self.compares(image=image, title=title):
             raise SignalNeeded(f"the matcher compares by {' and '.join(self.signals)}: send what it needs")
 
-    def query(self, features: Features) -> QueryPairs:
-        """Score postings that are not there, see `MatchIndex.query`; those equal to a node are the same for sure."""
-        found, span = self.index.query(features), self.index.span
+    def allowed_nodes(self, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Bool [nodes], which have one of some rows, bool [span], that are alive."""
+        return self.nodes.alive(allowed[: len(self.nodes.of_row)])
+
+    def query(self, features: Features, allowed: NDArray[np.bool_] | None = None) -> QueryPairs:
+        """Score postings that are not there; those equal to a node are the same for sure.
+
+        Args:
+            features: of the postings.
+            allowed: bool [span], rows that are alive, of which one posting may get more candidates; None: it gets none.
+                See `MatchIndex.query_among`.
+        """
+        index, span = self.index, self.index.span
+        found = index.query(features) if allowed is None else index.query_among(features, self.allowed_nodes(allowed))
         keys = np.concatenate([self.nodes.keys, node_keys(ParsedFeatures(features, found.titles), self.signals)])
         left, right = keys[found.pairs.left], keys[found.pairs.right]
         equal = (left == right) & (left != 0) & (found.pairs.left >= span)

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from pricematch.catalogue.features import ImageFeatures
+from pricematch.catalogue.filters import Filter
 from pricematch.matching.stock_images import StockImage
 from pricematch.pairs.explanation import MatchType, Reason
 from pricematch.pairs.thresholds import Target
@@ -121,6 +122,7 @@ class Options:
         target: what the threshold of the probability was picked for; None: F1.
         encoder: name of the encoder whose similarity is meant; None: the default one.
         first: how many matches are passed over, those of the pages before.
+        filter: what holds of every match; None: anything.
     """
 
     limit: int = 10
@@ -129,6 +131,7 @@ class Options:
     target: Target | None = None
     encoder: str | None = None
     first: int = 0
+    filter: Filter | None = None
 
     @property
     def last(self) -> int:

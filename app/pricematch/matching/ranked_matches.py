@@ -1,4 +1,9 @@
-"""The matches of one posting by probability: those above the thresholds of a rule, ranked, and explained."""
+"""The matches of one posting by probability: those above the thresholds of a rule, ranked, and explained.
+
+Where only some rows are allowed, a pair is as probable as without that, and the matches are those that are allowed.
+What is not leaves its place among the candidates to the next of those allowed. The fallback threshold is for a posting
+that is left alone by the whole catalogue: where a candidate reaches the other one, allowed or not, it does not count.
+"""
 
 from dataclasses import dataclass
 
@@ -37,17 +42,29 @@ class RankedMatches:
     decided: int = 0
 
 
-def match_row(search: ProbabilitySearch, row: int, rule: DecisionRule) -> RankedMatches:
-    """The matches of a stored posting; those that are the same by feedback come first."""
+def match_row(
+    search: ProbabilitySearch, row: int, rule: DecisionRule, allowed: NDArray[np.bool_] | None = None
+) -> RankedMatches:
+    """The matches of a stored posting; those that are the same by feedback come first.
+
+    Args:
+        search: over the catalogue.
+        row: of the posting.
+        rule: that decides.
+        allowed: bool [span], rows that are alive which may be matches; None: all.
+    """
     feedback = search.feedback.of(search.catalogue[row].posting_id)
     decided = search.catalogue.located(sorted(feedback))
     same = np.array([other for posting_id, other in decided.items() if feedback[posting_id] == "same"], np.int32)
-    rows, probabilities = _candidates_of(search, row)
+    rows, probabilities = _candidates_of(search, row, allowed)
     free = ~np.isin(rows, [row, *decided.values()])
+    alone = not len(same) and not (probabilities[free] >= rule.thresholds.match).any()
+    if allowed is not None:
+        same, free = same[allowed[same]], free & allowed[rows]
     rows, probabilities = rows[free], probabilities[free]
     image = int(search.images[row])
     alike = same_images(search.images[rows], image)
-    order = _order(search, rows, probabilities, rule, alike, fallback=not len(same))
+    order = _order(search, rows, probabilities, rule, alike, fallback=alone)
     return RankedMatches(
         None,
         row,
@@ -60,28 +77,40 @@ def match_row(search: ProbabilitySearch, row: int, rule: DecisionRule) -> Ranked
 
 def match_pair(search: ProbabilitySearch, row: int, other: int) -> RankedMatches:
     """A pair of stored postings as if it matched; its probability is 0 where it is no candidate."""
-    candidates, probabilities = _candidates_of(search, row)
+    candidates, probabilities = _candidates_of(search, row, None)
     found = probabilities[candidates == other]
     image = int(search.images[row])
     return RankedMatches(None, row, image, np.array([other], np.int32), found if len(found) else np.zeros(1))
 
 
-def match_query(search: ProbabilitySearch, features: Features, rule: DecisionRule) -> RankedMatches:
+def match_query(
+    search: ProbabilitySearch, features: Features, rule: DecisionRule, allowed: NDArray[np.bool_] | None = None
+) -> RankedMatches:
     """The matches of one posting that is not stored.
+
+    Args:
+        search: over the catalogue.
+        features: of the posting.
+        rule: that decides.
+        allowed: as for `match_row`.
 
     Raises:
         SignalNeeded: it has nothing that the pair model compares.
     """
     shown = features.hashes.known.any() or any(vectors.any() for vectors in features.embeddings.values())
     search.check_signals(image=bool(shown), title=any(features.titles))
-    found, image = search.query(features), int(features.images[0])
+    found, image = search.query(features, allowed), int(features.images[0])
     rows, place = search.nodes.rows_of(found.pairs.right, search.catalogue.alive)
     same = same_images(search.images[rows], image)
     every, probabilities = found.features.select(place), found.pairs.probabilities[place]
     # features are of nodes, and images of one node may differ in their bytes
     every, changed = every.with_feature(search.index.model, "same_image", same)
     probabilities[changed & (probabilities < 1)] = every.probabilities[changed & (probabilities < 1)]
-    order = _order(search, rows, probabilities, rule, same)
+    alone = not (probabilities >= rule.thresholds.match).any()
+    if allowed is not None:
+        places = np.flatnonzero(allowed[rows])
+        rows, probabilities, every, same = rows[places], probabilities[places], every.select(places), same[places]
+    order = _order(search, rows, probabilities, rule, same, fallback=alone)
     return RankedMatches(found.titles[0], -1, image, rows[order], probabilities[order], every.select(order))
 
 
@@ -103,10 +132,18 @@ def explain(search: ProbabilitySearch, found: RankedMatches, kept: NDArray[np.in
         return search.explainer.explain(features, contributions, title, titles)
 
 
-def _candidates_of(search: ProbabilitySearch, row: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """The rows of a posting's candidates and of those equal to it, itself among them, and their probabilities."""
+def _candidates_of(
+    search: ProbabilitySearch, row: int, allowed: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The rows of a posting's candidates and of those equal to it, itself among them, and their probabilities.
+
+    Where only some rows are allowed, those that take the place of others are among them.
+    """
     node = int(search.nodes.of_row[row])
     candidates, probabilities = search.index.candidates_of(node)
+    if allowed is not None:
+        more, of_more = search.index.more_of(node, search.allowed_nodes(allowed))
+        candidates, probabilities = np.append(candidates, more), np.append(probabilities, of_more)
     found, place = search.nodes.rows_of(np.append(candidates, node), search.catalogue.alive)
     return found, np.append(probabilities, 1.0)[place]
 
@@ -118,7 +155,7 @@ def _order(
     rule: DecisionRule,
     same_image: NDArray[np.float32],
     *,
-    fallback: bool = True,
+    fallback: bool,
 ) -> NDArray[np.intp]:
     """Which candidates match, the most probable first, of equal ones the same image first, then by their ids."""
     near = np.flatnonzero(probabilities >= rule.thresholds.fallback)

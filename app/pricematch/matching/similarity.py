@@ -105,22 +105,28 @@ class SimilaritySearch:
                 found[place] = embedding[0]
         return found
 
-    def nearest(self, query: Embeddings, limit: int, min_similarity: float = -1.0) -> Matches:
+    def nearest(
+        self, query: Embeddings, limit: int, min_similarity: float = -1.0, allowed: NDArray[np.bool_] | None = None
+    ) -> Matches:
         """The postings most similar to an embedding, equal ones by ascending id.
 
         Args:
             query: [1, d].
             limit: matches at most, at least 1.
             min_similarity: the lowest cosine of a match.
+            allowed: bool [span], rows that may be matches; None: all.
         """
-        return self._nearest(query[0], limit, min_similarity, self.compared)
+        there = self.compared if allowed is None else self.compared & allowed
+        return self._nearest(query[0], limit, min_similarity, there)
 
-    def nearest_of(self, posting_id: str, limit: int, min_similarity: float = -1.0) -> Matches:
+    def nearest_of(
+        self, posting_id: str, limit: int, min_similarity: float = -1.0, allowed: NDArray[np.bool_] | None = None
+    ) -> Matches:
         """The postings most similar to a stored one, itself excluded; none where it has no image that is evidence."""
         embedding = self.embedding(posting_id)
         if embedding is None or not self.compared[row := self.catalogue.row(posting_id)]:
             return Matches([])
-        others = self.compared.copy()
+        others = self.compared.copy() if allowed is None else self.compared & allowed
         others[row] = False
         return self._nearest(embedding[0], limit, min_similarity, others)
 

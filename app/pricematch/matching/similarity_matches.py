@@ -22,23 +22,40 @@ def similarity_decision(search: SimilaritySearch, options: Options) -> Decision:
     return Decision("similarity", None, least, least, search.encoder.versions)
 
 
-def similar_to(search: SimilaritySearch, embedding: NDArray[np.float32] | None, options: Options) -> Result:
-    """The matches of an image by its embedding [d]; none where it is no evidence, and has None."""
+def similar_to(
+    search: SimilaritySearch,
+    embedding: NDArray[np.float32] | None,
+    options: Options,
+    allowed: NDArray[np.bool_] | None = None,
+) -> Result:
+    """The matches of an image by its embedding [d]; none where it is no evidence, and has None.
+
+    `allowed` is of `SimilaritySearch.nearest`.
+    """
     decision = similarity_decision(search, options)
     if embedding is None:
         return Result(Matches([]), decision)
-    near = search.nearest(embedding[np.newaxis], options.last + 1, decision.threshold)
+    near = search.nearest(embedding[np.newaxis], options.last + 1, decision.threshold, allowed)
     return Result.page([*near], options, decision)
 
 
-def similar_to_posting(search: SimilaritySearch, posting_id: str, options: Options, feedback: Feedback) -> Result:
-    """The matches of a stored posting, itself excluded; those that are the same by feedback come first."""
+def similar_to_posting(
+    search: SimilaritySearch,
+    posting_id: str,
+    options: Options,
+    feedback: Feedback,
+    allowed: NDArray[np.bool_] | None = None,
+) -> Result:
+    """The matches of a stored posting, itself excluded; those that are the same by feedback come first.
+
+    `allowed` is of `SimilaritySearch.nearest`.
+    """
     said, decision = feedback.of(posting_id), similarity_decision(search, options)
     located = search.catalogue.located(sorted(said))
-    same = {other: row for other, row in located.items() if said[other] == "same"}
+    same = {other: row for other, row in located.items() if said[other] == "same" and (allowed is None or allowed[row])}
     similarities = search.similarities(search.embedding(posting_id), np.array([*same.values()], np.intp))
     decided = [Match(other, value, feedback="same") for other, value in zip(same, similarities, strict=True)]
-    near = search.nearest_of(posting_id, options.last + 1 + len(said), decision.threshold)
+    near = search.nearest_of(posting_id, options.last + 1 + len(said), decision.threshold, allowed)
     return Result.page([*decided, *(match for match in near if match.posting_id not in said)], options, decision)
 
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.pairs.profiles import Profiles
+from pricematch.pairs.neighbours import Neighbours
 from pricematch.search.candidates import NOBODY, Candidates
 
 TOP_K = 50
@@ -35,14 +35,14 @@ def distinct(left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> E
     return ends[0].astype(np.int32), ends[1].astype(np.int32)
 
 
-def are_near(profiles: Profiles, similarities: NDArray[np.float64]) -> NDArray[np.bool_]:
+def are_near(neighbours: Neighbours, similarities: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of m others are among the `TOP_K` nearest of each of k postings by any of r retrievers, bool [k, m].
 
     Args:
-        profiles: k.
+        neighbours: of the k.
         similarities: [r, k, m].
     """
-    last = profiles.neighbours.similarities[:, :, TOP_K - 1, np.newaxis]
+    last = neighbours.similarities[:, :, TOP_K - 1, np.newaxis]
     return np.asarray((np.isfinite(similarities) & (similarities >= last)).any(axis=0), np.bool_)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.features import Hashes
 from pricematch.pairs.profiles import Profiles
 from pricematch.pairs.retriever import Alive
 from pricematch.search.candidates import ranges
@@ -76,12 +77,21 @@ class EqualPostings:
             None if titles is None else EqualValues.of(titles.keys, titles.keys >= 0),
         )
 
-    def equal(self, new: Profiles, alive: Alive, found: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Positions of new postings and rows of those with an equal hash or title, see `EqualValues.equal`."""
+    def equal(
+        self, hashes: Hashes | None, titles: NDArray[np.int64] | None, alive: Alive, found: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions of some postings and rows of those with an equal hash or title, see `EqualValues.equal`.
+
+        Args:
+            hashes: of m postings; None where they are no signal.
+            titles: int64 [m], their `TitleProfiles.keys`; None where titles are no signal.
+            alive: as there.
+            found: as there.
+        """
         pairs = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-        if new.hashes is not None and self.hashes is not None:
-            pairs.append(self.hashes.equal(new.hashes.values, new.hashes.known, alive, found))
-        if new.titles is not None and self.titles is not None:
-            pairs.append(self.titles.equal(new.titles.keys, new.titles.keys >= 0, alive, found))
+        if hashes is not None and self.hashes is not None:
+            pairs.append(self.hashes.equal(hashes.values, hashes.known, alive, found))
+        if titles is not None and self.titles is not None:
+            pairs.append(self.titles.equal(titles, titles >= 0, alive, found))
         left, right = zip(*pairs, strict=True)
         return np.concatenate(left), np.concatenate(right)

@@ -107,7 +107,11 @@ def kept_probabilities(probabilities: NDArray[np.float64]) -> NDArray[np.float32
 
 
 def graph_features(
-    rows: ProbabilityRows, left: NDArray[np.integer], right: NDArray[np.integer], first: NDArray[np.float64]
+    rows: ProbabilityRows,
+    left: NDArray[np.integer],
+    right: NDArray[np.integer],
+    first: NDArray[np.float64],
+    lacking: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
     """The features of pairs, float32 [p, `GRAPH_FEATURES`]; the same for (a, b) and (b, a).
 
@@ -118,14 +122,16 @@ def graph_features(
         left: [p], which row is that of one end.
         right: [p], of the other end.
         first: float64 [p], the probabilities of the pairs that the rows were made of.
+        lacking: bool [p], which pairs the rows were made without; each is looked at as if it alone were in them, too.
+            None: only those of a posting and itself, whose own row lacks its copy.
     """
     kept, first = kept_probabilities(first).astype(np.float64), _rounded(first)
-    copied = np.where(left == right, kept, 0)  # a posting and its copy, which its own row lacks
+    added = np.where((left == right) | (False if lacking is None else lacking), kept, 0)
     sums, squares, sure = (
         (values[left] + more, values[right] + more)
-        for values, more in ((rows.sums, copied), (rows.squares, copied**2), (rows.sure, copied > 1 / 2))
+        for values, more in ((rows.sums, added), (rows.squares, added**2), (rows.sure, added > 1 / 2))
     )
-    best = np.maximum(rows.best[left], copied), np.maximum(rows.best[right], copied)
+    best = np.maximum(rows.best[left], added), np.maximum(rows.best[right], added)
     paths, overlap, best_path = _steps(rows.matrix, left, right)
     shared = overlap + 2 * kept
     returned = [paths / np.maximum(total - kept, 10 * _FLOOR) for total in sums]

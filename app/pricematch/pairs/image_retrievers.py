@@ -34,6 +34,10 @@ class HashRetriever(Retriever[Hashes]):
         """The hashes of new postings."""
         return features.features.hashes
 
+    def selected(self, vectors: Hashes, rows: Rows) -> Hashes:
+        """Some of the hashes."""
+        return vectors.select(rows)
+
     def joined(self, one: Hashes, other: Hashes) -> Hashes:
         """The hashes of both."""
         return one.joined(other)
@@ -68,6 +72,10 @@ class EmbeddingRetriever(Retriever[Embeddings]):
     def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> Embeddings:  # noqa: ARG002
         """The embeddings of new postings."""
         return _embeddings(self.name, features.features)
+
+    def selected(self, vectors: Embeddings, rows: Rows) -> Embeddings:
+        """Some of the embeddings."""
+        return vectors[rows]
 
     def joined(self, one: Embeddings, other: Embeddings) -> Embeddings:
         """The embeddings of both."""

@@ -78,7 +78,7 @@ class PairFeatureExtractor:
             similarities = found.similarities
         self.own = self._profiles(parsed, vectors, similarities, len(features))
         if found is None:
-            one, other = concatenated(top_pairs(nearest), self._equal.equal(self.own, None, TOP_K))
+            one, other = concatenated(top_pairs(nearest), self._equal_to(self.own, None))
             apart = one != other
             one, other = one[apart], other[apart]
             self.candidates = distinct(np.minimum(one, other), np.maximum(one, other), len(features))
@@ -136,7 +136,7 @@ class PairFeatureExtractor:
             found = replace(found.without(self.own, gone), catalogue_size=len(self) - int(gone.sum()) + 1)
         compared = {name: it.compared for name, it in retrieved.items() if it.compared is not None}
         found = replace(found, compared=compared)
-        one, other = concatenated(top_pairs(nearest), self._equal.equal(found, alive, TOP_K))
+        one, other = concatenated(top_pairs(nearest), self._equal_to(found, alive))
         return found, *distinct(one, other, len(self))
 
     def among(self, new: Profiles) -> tuple[Profiles, NDArray[np.int32], NDArray[np.int32]]:
@@ -158,7 +158,7 @@ class PairFeatureExtractor:
         own = np.arange(len(new))
         similarities[:, own, own] = -np.inf
         whole = new.including(similarities, new, own=True)
-        near = are_near(whole, similarities)
+        near = are_near(whole.neighbours, similarities)
         return replace(whole, catalogue_size=new.catalogue_size + len(new) - 1), *ends_of(np.triu(near | near.T))
 
     def between(
@@ -182,8 +182,35 @@ class PairFeatureExtractor:
         size = new.catalogue_size + int(alive.sum())
         whole = new.including(similarities, others).without(others, ~alive)
         knowing = others.including(back, new)
-        near = are_near(whole, similarities) | are_near(knowing, back).T
+        near = are_near(whole.neighbours, similarities) | are_near(knowing.neighbours, back).T
         return replace(whole, catalogue_size=size), replace(knowing, catalogue_size=size), *ends_of(near)
+
+    def nearest_among(
+        self, profiles: Profiles, row: int, others: Profiles, allowed: NDArray[np.bool_]
+    ) -> NDArray[np.intp]:
+        """The candidates that one posting would have if only some were there, ascending.
+
+        Args:
+            profiles: hold the posting.
+            row: which of them it is.
+            others: m postings that came after the n of the catalogue.
+            allowed: bool [n + m], which of both may be candidates.
+        """
+        here, later, this = allowed[: len(self)], allowed[len(self) :], np.array([row])
+        vectors = {name: it.selected(profiles.vectors[name], this) for name, it in self._retrievers.items()}
+        known = {name: compared[this] for name, compared in profiles.compared.items()}
+        nearest = {
+            name: it.nearest_to(vectors[name], TOP_K, here, known.get(name)) for name, it in self._retrievers.items()
+        }
+        hashes = None if profiles.hashes is None else profiles.hashes.select(this)
+        titles = None if profiles.titles is None else profiles.titles.keys[this]
+        _, found = concatenated(top_pairs(nearest), self._equal.equal(hashes, titles, here, TOP_K))
+        rows = np.flatnonzero(later)
+        if not len(rows):
+            return np.unique(found).astype(np.intp)
+        similarities = self._compared(vectors, others.vectors, np.zeros_like(rows), rows)[:, np.newaxis]
+        near = are_near(Neighbours.of(self._stacked(nearest)).including(similarities), similarities)
+        return np.union1d(found, len(self) + rows[near[0]]).astype(np.intp)
 
     def joined(self, one: Profiles, other: Profiles) -> Profiles:
         """The profiles of postings that were compared with each other, as one."""
@@ -249,6 +276,11 @@ class PairFeatureExtractor:
             parts.append(scaled[:, np.newaxis])
         return parts
 
+    def _equal_to(self, profiles: Profiles, alive: Alive) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions of some postings, and rows of those alive with an equal hash or title."""
+        titles = None if profiles.titles is None else profiles.titles.keys
+        return self._equal.equal(profiles.hashes, titles, alive, TOP_K)
+
     @cached_property
     def _equal(self) -> EqualPostings:
         return EqualPostings.of(self.own)
@@ -284,11 +316,17 @@ class PairFeatureExtractor:
     def _similarities(self, one: Profiles, other: Profiles) -> NDArray[np.float64]:
         """Similarities [r, k, m] of all pairs; −inf where they are not near enough to be neighbours."""
         left, right = np.indices((len(one), len(other))).reshape(2, -1)
-        shape = len(self._retrievers), len(one), len(other)
+        found = self._compared(one.vectors, other.vectors, left, right)
+        return found.reshape(len(self._retrievers), len(one), len(other))
+
+    def _compared(
+        self, one: Mapping[str, Any], other: Mapping[str, Any], left: NDArray[np.intp], right: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """The same of some pairs, [r, p], by the vectors of both and the rows [p] of their ends."""
         retrievers = self._retrievers.items()
-        compared = [it.similarities(one.vectors[name], other.vectors[name], left, right) for name, it in retrievers]
-        values = np.stack(compared).astype(np.float64).reshape(shape)
-        return np.where(values >= self._least[:, np.newaxis, np.newaxis], values, -np.inf)
+        compared = [it.similarities(one[name], other[name], left, right) for name, it in retrievers]
+        values = np.stack(compared).astype(np.float64)
+        return np.where(values >= self._least[:, np.newaxis], values, -np.inf)
 
 
 def _parsed(features: Features | ParsedFeatures, signals: Sequence[str]) -> ParsedFeatures:

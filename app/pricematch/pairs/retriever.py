@@ -99,6 +99,27 @@ class Retriever(ABC, Generic[T]):
         vectors = self.transform(features, others)
         return Retrieved(vectors, self._index.nearest(vectors, count, alive))
 
+    def nearest_to(
+        self,
+        vectors: T,
+        count: int,
+        alive: Alive = None,
+        compared: NDArray[np.float64] | None = None,  # noqa: ARG002
+    ) -> Candidates:
+        """The `count` postings of the catalogue, of those alive, nearest to each of some vectors.
+
+        Args:
+            vectors: of m postings, as `transform` gives them.
+            count: postings a vector, at most.
+            alive: bool [n]; None: all.
+            compared: as in `Retrieved`, where it is known.
+        """
+        return self._index.nearest(vectors, count, alive)
+
+    @abstractmethod
+    def selected(self, vectors: T, rows: Rows) -> T:
+        """Some of the vectors, in the order given."""
+
     @abstractmethod
     def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> T:
         """The vectors of new postings.

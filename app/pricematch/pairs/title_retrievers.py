@@ -43,6 +43,16 @@ class TitleRetriever(Retriever[csr_array]):
         compared = self._sparse.compared(vectors)
         return Retrieved(vectors, highest(compared, count, alive), compared)
 
+    def nearest_to(
+        self, vectors: csr_array, count: int, alive: Alive = None, compared: NDArray[np.float64] | None = None
+    ) -> Candidates:
+        """See `Retriever.nearest_to`."""
+        return super().nearest_to(vectors, count, alive) if compared is None else highest(compared, count, alive)
+
+    def selected(self, vectors: csr_array, rows: Rows) -> csr_array:
+        """Some of the rows."""
+        return vectors[rows]
+
     def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> csr_array:  # noqa: ARG002
         """Weighted terms of new titles, by the weights of the catalogue."""
         return self.terms.transform(features.titles)
