@@ -214,6 +214,12 @@ class Settings(BaseSettings):
     """Objects and lists within each other in a posting's metadata."""
     max_metadata_fields: int = Field(default=64, ge=0, le=10_000)
     """Fields of a posting's metadata, those of all objects in it counted."""
+    max_filter_bytes: int = Field(default=4 * KIB, ge=64, le=64 * KIB)
+    """Bytes of a filter of postings."""
+    max_scanned_postings: int = Field(default=100_000, ge=0)
+    """Postings that a filter looks into for a field that is not declared; for more of them it is refused."""
+    max_declared_fields: int = Field(default=64, ge=0, le=1000)
+    """Fields that are declared; each takes up to 20 bytes of memory a posting, and each of its different texts."""
     max_cluster_postings: int = Field(default=20_000, ge=1)
     """Postings in one /cluster request, and items in one page of its answer."""
     max_cluster_images: int = Field(default=64, ge=1)

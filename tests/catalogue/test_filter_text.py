@@ -69,6 +69,7 @@ def conditions(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     name = draw(_NAMES)
     shown, denied = json.dumps(name, ensure_ascii=draw(st.booleans())), draw(st.booleans())
     kind = draw(st.sampled_from(["texts", "numbers", "range", "there"]))
+    test: dict[str, Any]
     if kind == "there":
         text, test = "", {"exists": True}
     elif kind == "range":
@@ -79,8 +80,8 @@ def conditions(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         text = "=" + "|".join(map(str, values))
         test = {"in": [it for value in values for it in (str(value), value)]}
     else:
-        values = draw(st.lists(_TEXTS, min_size=1, max_size=3))
-        text, test = "=" + " | ".join(map(json.dumps, values)), {"in": values}
+        texts = draw(st.lists(_TEXTS, min_size=1, max_size=3))
+        text, test = "=" + " | ".join(map(json.dumps, texts)), {"in": texts}
     if not denied:
         return shown + text, {name: test}
     return f"!{shown}" if kind == "there" else f"{shown}!{text}", {"not": {name: test}}

@@ -168,11 +168,8 @@ def test_a_stored_posting_among_some_is_a_naive_search(added: Sequence[int], gon
         for allowed in masks(index, own):
             found, probabilities = index.more_of(own, allowed)
             assert set(found.tolist()).isdisjoint([own, *known])
-            kept = {
-                row: it
-                for row, it in zip(*map(np.ndarray.tolist, index.candidates_of(own)), strict=True)
-                if allowed[row]
-            }
+            rows, scores = index.candidates_of(own)
+            kept = {row: it for row, it in zip(rows.tolist(), scores.tolist(), strict=True) if allowed[row]}
             got = kept | dict(zip(found.tolist(), probabilities.tolist(), strict=True))
             expected = expected_of(index, own, known, allowed, features, POSTINGS.select(np.array([own])))
             assert set(got) == set(expected)

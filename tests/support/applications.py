@@ -59,6 +59,7 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
         products=MemoryProducts(store),
         feed=store,
         jobs=store,
+        fields=store,
         open_image=lambda name: io.BytesIO(intake.images.images.read(name)),
     )
 
@@ -88,6 +89,7 @@ def make_app_of(shop: ProductShop, **settings: Any) -> ASGIApp:
             products=shop.products,
             feed=shop.feed,
             jobs=MemoryStore(),
+            fields=MemoryStore(),
             open_image=lambda name: io.BytesIO(shop.intake.images.images.read(name)),
         )
     )
@@ -112,6 +114,7 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
         products=store.products,
         feed=store.feed,
         jobs=store.jobs,
+        fields=store.fields,
         open_image=store.images.open,
         manifests=running.manifests,
         uploads=running.uploads,

@@ -27,14 +27,15 @@ def metadata() -> st.SearchStrategy[dict[str, Any]]:
 def tests_of_fields() -> st.SearchStrategy[Any]:
     """What a filter may ask of one field."""
     ends = st.sampled_from([("gte", "lt"), ("gt", "lte"), ("gte",), ("lt",), ("gt", "lt")])
-    numbers, texts = st.sampled_from([-1, 0, 38, 38.5]), st.sampled_from(["", "38", "acme", "m"])
-    ranges = st.one_of(
+    numbers: st.SearchStrategy[Any] = st.sampled_from([-1, 0, 38, 38.5])
+    texts: st.SearchStrategy[Any] = st.sampled_from(["", "38", "acme", "m"])
+    ranges: list[st.SearchStrategy[Any]] = [
         st.builds(lambda names, values: dict(zip(names, values, strict=False)), ends, st.tuples(some, some))
         for some in (numbers, texts)
-    )
+    ]
     one_of = st.fixed_dictionaries({"in": st.lists(scalars(), max_size=4)})
     there = st.fixed_dictionaries({"exists": st.booleans()})
-    return st.one_of(scalars(), one_of, ranges, there, st.builds(operator.or_, one_of, there))
+    return st.one_of(scalars(), one_of, *ranges, there, st.builds(operator.or_, one_of, there))
 
 
 def json_filters(depth: int = 3) -> st.SearchStrategy[dict[str, Any]]:

@@ -22,6 +22,7 @@ from pricematch.catalogue.feedback_batches import (
     FeedbackSort,
     PairDecision,
 )
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import ProductEvent
 from pricematch.catalogue.records import (
@@ -47,6 +48,7 @@ from pricematch.errors import (
     ConditionFailed,
     FieldInvalid,
     ImageUnavailable,
+    LimitExceeded,
     PostingNotFound,
     RowProblem,
     VersionUnknown,
@@ -91,6 +93,7 @@ class MemoryStore:
     told: dict[str, Position] = field(default_factory=dict)
     kept_jobs: dict[str, Job] = field(default_factory=dict)
     kept_problems: dict[str, list[RowProblem]] = field(default_factory=dict)
+    declared: dict[str, Field] = field(default_factory=dict)
     latest: int = 0
     lock: RLock = field(default_factory=RLock, repr=False)
 
@@ -101,6 +104,22 @@ class MemoryStore:
         for posting in postings:
             store._change(posting.posting_id, posting)
         return store
+
+    @_alone
+    def fields(self) -> Sequence[Field]:
+        return [self.declared[name] for name in sorted(self.declared)]
+
+    @_alone
+    def declare(self, field: Field, most: int) -> bool:
+        new = field.name not in self.declared
+        if new and len(self.declared) >= most:
+            raise LimitExceeded(f"expected at most {most} declared fields, got one more")
+        self.declared[field.name] = field
+        return new
+
+    @_alone
+    def undeclare(self, name: str) -> bool:
+        return self.declared.pop(name, None) is not None
 
     def version(self) -> int:
         return self.latest

@@ -22,6 +22,7 @@ MAX_DEPTH = 8
 MAX_CONDITIONS = 100
 """Fields that a filter compares, each as often as it does."""
 _MAX_PATH_CHARS = 1000
+_TREE_BYTES = 200
 _OPERATORS = ("and", "or", "not")
 _BOUNDS: Mapping[str, tuple[str, bool]] = {
     "gte": ("low", True),
@@ -132,6 +133,31 @@ class Not:
 
 
 Filter: TypeAlias = Has | Every | Either | Not
+
+
+def both(one: Filter | None, *others: Filter) -> Filter | None:
+    """The filter that holds where all of some do; None where there are none."""
+    parts = (*(() if one is None else (one,)), *others)
+    return (parts[0] if len(parts) == 1 else Every(parts)) if parts else None
+
+
+def none_of(field: str, values: Sequence[Value]) -> Sequence[Filter]:
+    """The filter that holds where a field has none of some values; none where there are none."""
+    some = tuple(dict.fromkeys(value for value in values if value.type != "object"))
+    return [Not(Has(field, OneOf(some)))] if some else []
+
+
+def size_of(condition: Filter) -> int:
+    """Bytes that a filter takes up, roughly."""
+    match condition:
+        case Has(field, OneOf(values)):
+            return _TREE_BYTES + len(field) + sum(_TREE_BYTES + len(str(value.value)) for value in values)
+        case Has(field, _):
+            return 3 * _TREE_BYTES + len(field)
+        case Every(parts) | Either(parts):
+            return _TREE_BYTES + sum(map(size_of, parts))
+        case Not(part):
+            return _TREE_BYTES + size_of(part)
 
 
 def holds(condition: Filter, values: Callable[[str], Sequence[Value]]) -> bool:

@@ -1,13 +1,14 @@
 """Clusters of stored postings and new images together, or of a whole catalogue, by similarity or by probability."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings, Features, ImageFeatures, Wanted
+from pricematch.catalogue.filters import Filter
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import Assignment, Method, cluster_graph
 from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, PricematchError
@@ -56,6 +57,7 @@ class ClusterOptions:
         encoder: name of the encoder whose similarity is meant; None: the default one.
         target: what the threshold was picked for; None: F1.
         min_probability: threshold in place of the target's.
+        filter: what holds of every posting of the batch; None: anything.
     """
 
     posting_ids: AllOrIds
@@ -66,6 +68,7 @@ class ClusterOptions:
     encoder: str | None = None
     target: Target | None = None
     min_probability: float | None = None
+    filter: Filter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,9 @@ def cluster(
     Raises:
         RequestUnanswerable: there is no model or encoder that could do this.
         LimitExceeded: more pairs than `max_pairs` are within eps.
+        FieldNotDeclared: the filter would look into too many postings.
     """
+    options = _filtered(matcher, options)
     if options.method == "matcher":
         by_probability = matcher.trained("method matcher")
         rule = by_probability.rule(options.target, options.min_probability)
@@ -165,6 +170,22 @@ def cluster(
     how = SimilarityClustering(options.method, options.eps, options.min_samples, options.max_pairs)
     found = cluster_by_similarity(search, options.posting_ids, how, embeddings, errors)
     return found, Decision("similarity", None, least, least, search.encoder.versions)
+
+
+def _filtered(matcher: Matcher, options: ClusterOptions) -> ClusterOptions:
+    """The options with those of the postings that the filter holds of; ids of none stay, and get their problem."""
+    allowed, catalogue = matcher.allowed(options.filter), matcher.catalogue
+    if allowed is None:
+        return options
+    if options.posting_ids == "all":
+        some = (
+            matcher.encoder(options.encoder, f"method {options.method}").by_id
+            if options.method != "matcher"
+            else catalogue.by_id
+        )
+        return replace(options, posting_ids=catalogue.ids_of(some[allowed[some]]))
+    held = catalogue.located(options.posting_ids)
+    return replace(options, posting_ids=[it for it in options.posting_ids if it not in held or allowed[held[it]]])
 
 
 def cluster_by_similarity(

@@ -42,7 +42,9 @@ class Unsure:
     explanation: Explanation
 
 
-def review(search: ProbabilitySearch, rule: DecisionRule, limit: int) -> list[Unsure]:
+def review(
+    search: ProbabilitySearch, rule: DecisionRule, limit: int, allowed: NDArray[np.bool_] | None = None
+) -> list[Unsure]:
     """The undecided pairs to ask a person about, in turn one near the threshold and one from all over the log odds.
 
     Pairs near the threshold teach where it should be, see `_near`: uncertainty sampling (Lewis and Gale, A Sequential
@@ -58,12 +60,14 @@ def review(search: ProbabilitySearch, rule: DecisionRule, limit: int) -> list[Un
         search: over the catalogue.
         rule: whose threshold of a match is meant.
         limit: pairs, at most.
+        allowed: bool [span], rows that are alive, of which both postings of a pair must be; None: all.
 
     Returns:
         What would teach most first; less than the limit where each cluster has been asked about.
     """
     threshold = min(max(rule.thresholds.match, LEAST_MEAN), 1.0)
-    pairs, covered = _Pairs.of(search, threshold), set[int]()
+    there = search.catalogue.alive if allowed is None else search.catalogue.alive & allowed
+    pairs, covered = _Pairs.of(search, threshold, there), set[int]()
 
     def free(place: int) -> bool:
         return covered.isdisjoint(pairs.clusters_of(place))
@@ -85,7 +89,7 @@ def review(search: ProbabilitySearch, rule: DecisionRule, limit: int) -> list[Un
 
 @dataclass(frozen=True, eq=False)
 class _Pairs:
-    """The candidate pairs of nodes, each by the first posting by id of either.
+    """The candidate pairs of nodes of which both have postings among some, each by the first one by id of either.
 
     Attributes:
         one, other: int32 [m], the nodes.
@@ -106,11 +110,12 @@ class _Pairs:
     clusters: NDArray[np.intp]
 
     @classmethod
-    def of(cls, search: ProbabilitySearch, threshold: float) -> "_Pairs":
+    def of(cls, search: ProbabilitySearch, threshold: float, there: NDArray[np.bool_]) -> "_Pairs":
         pairs, catalogue = search.index.pairs, search.catalogue
-        ranks = np.full(catalogue.span, -1, np.intp)
+        ranks = np.full(catalogue.span + 1, -1, np.intp)  # the last is nobody's
         ranks[catalogue.by_id] = np.arange(len(catalogue))
-        of_node = ranks[search.nodes.standing(catalogue.alive, catalogue.by_id)]
+        of_node = ranks[search.nodes.standing(there, catalogue.by_id)]
+        pairs = pairs.select((of_node[pairs.left] >= 0) & (of_node[pairs.right] >= 0))
         one, other = of_node[pairs.left], of_node[pairs.right]
         first, second = np.minimum(one, other), np.maximum(one, other)
         decided = _decided(search, of_node, first, second)

@@ -19,7 +19,7 @@ from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
-from pricematch.store.ports import ChangeFeed, JobStore, ProductStore
+from pricematch.store.ports import ChangeFeed, FieldStore, JobStore, ProductStore
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Backend:
         products: a store.
         feed: of the changes of all that is kept.
         jobs: a store.
+        fields: a store.
         open_image: opens the file of an image by its name, whole and at its beginning; raises ImageError.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
@@ -47,6 +48,7 @@ class Backend:
     products: ProductStore
     feed: ChangeFeed
     jobs: JobStore
+    fields: FieldStore
     open_image: Callable[[str], BinaryIO]
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     uploads: Uploads | None = None

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Generic, TypeAlias, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
+from pricematch.catalogue.filters import size_of
 from pricematch.errors import ImageError
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query, Result
@@ -165,28 +166,30 @@ class ResultCache(BoundedCache[Result]):
         # the digest says which image it is, the others which of its features are there
         shown = None if image is None else (image.digest, image.phash, frozenset(image.embeddings))
         compute = partial(run, matcher.match, query, options)
-        return await self._result(matcher, query.title, (shown, options), compute)
+        return await self._result(matcher, query.title, (shown,), options, compute)
 
     async def match_posting(self, matcher: Matcher, posting_id: str, options: Options, run: _Run) -> Result:
         """The matches of a stored posting, see `match`."""
         compute = partial(run, matcher.match_posting, posting_id, options)
-        return await self._result(matcher, posting_id, options, compute)
+        return await self._result(matcher, posting_id, None, options, compute)
 
     async def _result(
-        self, matcher: Matcher, text: str, rest: Hashable, compute: Callable[[], Awaitable[Result]]
+        self, matcher: Matcher, text: str, shown: Hashable, options: Options, compute: Callable[[], Awaitable[Result]]
     ) -> Result:
-        """The result of a question, which is a text and the rest of it."""
+        """The result of a question, which is a text, what else is shown, and options."""
         if not self._is_of(matcher):
             self.clear()
             self._basis = tuple(map(weakref.ref, matcher.basis))
-        if (kept := self.get((text, rest))) is not None:
+        # what a filter holds of changes with metadata alone
+        of = None if options.filter is None else weakref.ref(matcher.catalogue)
+        if (kept := self.get(key := (text, shown, options, of))) is not None:
             self.hits += 1
             return kept
         found = await compute()
         self.misses += 1
         if self._is_of(matcher):  # not another one meanwhile
             size = _RESULT_BYTES + _MATCH_BYTES * len(found.matches) + _CHARACTER_BYTES * len(text)
-            self.put((text, rest), found, size)
+            self.put(key, found, size + (0 if options.filter is None else size_of(options.filter)))
         return found
 
     def _is_of(self, matcher: Matcher) -> bool:

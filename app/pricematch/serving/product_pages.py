@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from pricematch.catalogue.filters import Filter
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import Place, Product, ProductEvent, ProductSort, place_of, product_id
 from pricematch.errors import ProductGone, ProductMerged, ProductNotFound, ProductsUnknown
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.product_links import ProductLinks, product_links
+from pricematch.matching.products import NO_PRODUCT
 from pricematch.serving.products import Products
 from pricematch.serving.snapshots import Snapshot
 from pricematch.store.ports import ProductStore
@@ -88,23 +92,44 @@ class ProductReader:
     newest: Callable[[], Snapshot]
     store: ProductStore
 
-    def page(self, sort: ProductSort, after: Place | None, limit: int) -> ProductPage:
-        """Products in an order.
+    def page(self, sort: ProductSort, after: Place | None, limit: int, condition: Filter | None = None) -> ProductPage:
+        """Products in an order; with a filter those that it holds of a posting of, which are the examples.
 
         Raises:
             MatcherNeeded, ProductsUnknown: there are none.
             StoreError: they cannot be read.
+            FieldNotDeclared: the filter would look into too many postings.
         """
-        _known(self.snapshot)
-        found = self.store.page(sort, after, limit + 1)
+        products, _ = _known(self.snapshot)
+        allowed, total = self.snapshot.matcher.allowed(condition), self.store.count()
+        if allowed is None:
+            found = self.store.page(sort, after, limit + 1)
+        else:
+            numbers = set(np.unique(products.partition.numbers[allowed]).tolist()) - {NO_PRODUCT}
+            found, total = self._some(numbers, sort, after, limit + 1), len(numbers)
         snapshot = self._having(max((product.revision for product in found), default=0))
-        catalogue, listed = snapshot.matcher.catalogue, list[ListedProduct]()
+        matcher, listed = snapshot.matcher, list[ListedProduct]()
+        allowed = matcher.allowed(condition)
         for product in found[:limit]:
-            first = catalogue.located(self.store.members_of(product.number)[:_EXAMPLES])
-            if first:  # else it has gone since
-                listed.append(ListedProduct(product, catalogue.select(first.values())))
+            rows = matcher.catalogue.located(self.store.members_of(product.number)).values()
+            some = [row for row in rows if allowed is None or allowed[row]][:_EXAMPLES]
+            if some:  # else it has gone since
+                listed.append(ListedProduct(product, matcher.catalogue.select(some)))
         last = place_of(found[limit - 1], sort) if len(found) > limit else None
-        return ProductPage(snapshot.version, self.store.count(), listed, last)
+        return ProductPage(snapshot.version, total, listed, last)
+
+    def _some(self, numbers: set[int], sort: ProductSort, after: Place | None, limit: int) -> list[Product]:
+        """The first `limit` of some products in an order, behind a place in it."""
+        if len(numbers) <= _AT_ONCE:
+            each = [it for number in numbers if (it := self.store.product(number)) is not None and it.size]
+            ranked = sorted(((-value, number), it) for it in each for value, number in [place_of(it, sort)])
+            behind = None if after is None else (-after[0], after[1])
+            return [it for place, it in ranked if behind is None or place > behind][:limit]
+        found = list[Product]()
+        while len(found) < limit and (page := self.store.page(sort, after, _AT_ONCE)):
+            found += [product for product in page if product.number in numbers]
+            after = place_of(page[-1], sort)
+        return found[:limit]
 
     def details(self, number: int) -> ProductDetails:
         """A product with its members.

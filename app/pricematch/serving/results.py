@@ -7,8 +7,9 @@ from itertools import pairwise
 from pricematch.catalogue.feed import FeedPage
 from pricematch.catalogue.feedback import Contradiction, contradictions
 from pricematch.catalogue.feedback_batches import FeedbackBatch
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Kept, PairFeedback, Stored
+from pricematch.catalogue.records import Kept, PairFeedback
 from pricematch.errors import ImageError
 from pricematch.matching.clusters import Clusters
 from pricematch.matching.queries import Decision, Result
@@ -50,15 +51,32 @@ class Page:
 
     Attributes:
         snapshot: the newest one.
-        total: postings that are stored.
+        total: postings that are stored, or those of them that a filter holds of.
         postings: of the page.
         more: whether there are some behind it.
     """
 
     snapshot: Snapshot
     total: int
-    postings: Sequence[Stored]
+    postings: Sequence[Posting]
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCounts:
+    """A declared field, and how many postings have a number there, and how many a text."""
+
+    field: Field
+    numbers: int
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The declared fields, by their names."""
+
+    snapshot: Snapshot
+    fields: Sequence[FieldCounts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feed import ChangeKind, Position
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.feedback_batches import FeedbackFilter, FeedbackPlace, FeedbackSort
+from pricematch.catalogue.fields import Field
+from pricematch.catalogue.filters import Filter
 from pricematch.catalogue.products import Place, ProductSort
 from pricematch.catalogue.records import (
     ANYHOW,
@@ -27,6 +29,7 @@ from pricematch.encoding.ports import Runtime
 from pricematch.errors import (
     BatchNotFound,
     FeedbackNotFound,
+    FieldNotFound,
     ImageError,
     ImageUnavailable,
     JobNotFound,
@@ -42,7 +45,9 @@ from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache, ThumbnailCache
 from pricematch.serving.change_batches import AT_ONCE, WantedChange, change_each
 from pricematch.serving.change_readers import Arrivals, ChangeReaders, ReadChanges, Telling
+from pricematch.serving.exclusions import unlike_posting
 from pricematch.serving.feedback_batches import BatchOptions, BatchPreview, decide_each, preview
+from pricematch.serving.filtered_pages import field_counts, filtered_page
 from pricematch.serving.intake import Offered
 from pricematch.serving.patches import PostingPatch
 from pricematch.serving.product_pages import ProductDetails, ProductHistory, ProductPage, ProductReader
@@ -52,6 +57,7 @@ from pricematch.serving.results import (
     ChangedEach,
     ChangesRead,
     Clustered,
+    Declared,
     FeedbackPage,
     FeedbackResult,
     Matched,
@@ -126,6 +132,7 @@ class Service(Readiness):
         """The matches of an image, a title, or both.
 
         Raises:
+            FieldNotDeclared: the filter would look into too many postings.
             ImageError: the image cannot be used.
             RequestUnanswerable: nothing that is held could answer this.
             Overloaded, DeadlineExceeded, NotReady, ModelOutputError: not now.
@@ -152,9 +159,18 @@ class Service(Readiness):
             each = await self._workers.match(match, found)
         return MatchedEach(snapshot, matcher.decision(options, wanted.encoders), each)
 
-    async def matches_of(self, posting_id: str, options: Options) -> Matched:
-        """The matches of a stored posting, itself excluded; raises PostingNotFound, and as `match`."""
+    async def matches_of(self, posting_id: str, options: Options, exclude: Sequence[str] = ()) -> Matched:
+        """The matches of a stored posting, itself excluded.
+
+        Args:
+            posting_id: of the posting.
+            options: which are wanted.
+            exclude: see `unlike_posting`, whose errors are raised.
+
+        Raises PostingNotFound, and as `match`.
+        """
         snapshot = self.snapshot
+        options = replace(options, filter=unlike_posting(options.filter, exclude, snapshot, posting_id))
         async with self._workers.request():
             run = self._workers.match
             return Matched(snapshot, await self._results.match_posting(snapshot.matcher, posting_id, options, run))
@@ -176,23 +192,33 @@ class Service(Readiness):
             found = await self._image_features.features(images, wanted, backend.features) if images else []
             return await self._workers.alone(work, found)
 
-    async def review(self, target: Target | None, limit: int) -> Reviewed:
-        """The pairs whose feedback would teach most; raises RequestUnanswerable, Overloaded, DeadlineExceeded."""
+    async def review(self, target: Target | None, limit: int, condition: Filter | None = None) -> Reviewed:
+        """The pairs whose feedback would teach most, of both of whose postings a filter holds.
+
+        Raises RequestUnanswerable, FieldNotDeclared, Overloaded, DeadlineExceeded.
+        """
         snapshot = self.snapshot
         search = snapshot.matcher.trained("a review")
         decision, rule = snapshot.matcher.decision(Options(target=target)), search.rule(target, None)
         async with self._workers.request():
-            return Reviewed(snapshot, decision, await self._workers.alone(review, search, rule, limit))
+            allowed = await self._workers.match(snapshot.matcher.allowed, condition)
+            return Reviewed(snapshot, decision, await self._workers.alone(review, search, rule, limit, allowed))
 
     # postings
 
-    async def postings(self, after: str, limit: int) -> Page:
-        """The first `limit` stored postings whose ids are greater than `after`."""
+    async def postings(self, after: str, limit: int, condition: Filter | None = None) -> Page:
+        """The first `limit` stored postings whose ids are greater than `after`, and of which a filter holds.
+
+        Raises FieldNotDeclared.
+        """
         backend = self._ready
+        if condition is not None:
+            return await self._workers.store(filtered_page, backend.snapshot, condition, after, limit)
 
         def page() -> Page:
             found = backend.intake.store.page(after, limit + 1)
-            return Page(backend.snapshot, backend.intake.store.count(), found[:limit], len(found) > limit)
+            postings = [stored.posting for stored in found[:limit]]
+            return Page(backend.snapshot, backend.intake.store.count(), postings, len(found) > limit)
 
         return await self._workers.store(page)
 
@@ -296,9 +322,11 @@ class Service(Readiness):
 
     # products
 
-    async def products(self, sort: ProductSort, after: Place | None, limit: int) -> ProductPage:
+    async def products(
+        self, sort: ProductSort, after: Place | None, limit: int, condition: Filter | None = None
+    ) -> ProductPage:
         """Products in an order, see `ProductReader.page`."""
-        return await self._read_products(lambda reader: reader.page(sort, after, limit))
+        return await self._read_products(lambda reader: reader.page(sort, after, limit, condition))
 
     async def product(self, number: int) -> ProductDetails:
         """A product with its members, see `ProductReader.details`."""
@@ -425,7 +453,37 @@ class Service(Readiness):
 
         return lambda since: self._workers.store(read, since)
 
-    # jobs and models
+    # fields, jobs and models
+
+    def fields(self) -> Declared:
+        """The declared fields, and how many postings have which values; raises NotReady."""
+        snapshot = self.snapshot
+        return Declared(snapshot, field_counts(snapshot.matcher))
+
+    async def declare(self, field: Field) -> bool:
+        """Declare a field of postings, which filters by it are quick from then on: whether it is new.
+
+        Raises LimitExceeded, StoreError.
+        """
+        backend = self._ready
+
+        def declare() -> bool:
+            new = backend.fields.declare(field, self.settings.max_declared_fields)
+            backend.intake.snapshots.declare(backend.fields.fields())
+            return new
+
+        return await self._workers.store(declare)
+
+    async def undeclare(self, name: str) -> None:
+        """Let a field be as any other again; raises FieldNotFound, StoreError."""
+        backend = self._ready
+
+        def undeclare() -> None:
+            if not backend.fields.undeclare(name):
+                raise FieldNotFound(name)
+            backend.intake.snapshots.declare(backend.fields.fields())
+
+        await self._workers.store(undeclare)
 
     async def begin_import(self) -> str:
         """The id of an upload of postings, see `Uploads`; raises Overloaded where too many wait, StoreError."""

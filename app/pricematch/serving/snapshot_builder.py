@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import ONE_COLOUR, Features, Wanted, decisive_hashes
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
+from pricematch.catalogue.fields import Fields
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
@@ -91,7 +92,9 @@ class SnapshotBuilder:
         feedback = self.store.feedback.all_feedback()
         known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
         probability = self._probability(base, raw, stock, retrieved, known)
-        matcher = Matcher(catalogue, embedded, named, stock, probability, keys, known)
+        fields = Fields(max_scanned=self.settings.max_scanned_postings)
+        fields = fields.declaring(self.store.fields.fields(), catalogue)
+        matcher = Matcher(catalogue, embedded, named, stock, probability, keys, known, fields)
         anew = probability is not None and (base is None or probability.changes > 0)
         return Snapshot(version, matcher, anew)
 

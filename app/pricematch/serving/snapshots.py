@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from threading import Lock, RLock
 
 from pricematch.catalogue.feed import LASTING, Position
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.products import product_id
 from pricematch.catalogue.records import Changes, FeedbackChange, PostingChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
-from pricematch.errors import HistoryLost, StoreError, VersionUnknown
+from pricematch.errors import HistoryLost, ProductsUnknown, StoreError, VersionUnknown
 from pricematch.matching.matcher import Matcher
 from pricematch.serving.changes import Encoded, Held, metadata_of, pieces, searched_of
 from pricematch.serving.products import ProductKeeper, Products, provisional
@@ -56,6 +57,19 @@ class Snapshot:
             return None
         row = self.matcher.catalogue.located([posting_id]).get(posting_id)
         return None if row is None else product_id(int(self.products.partition.numbers[row]))
+
+    def with_product_of(self, row: int) -> Sequence[str]:
+        """The ids of all postings of the product that the posting of a row is of.
+
+        Raises:
+            MatcherNeeded: no matcher decides, so there are no products.
+            ProductsUnknown: they could not be kept.
+        """
+        self.matcher.trained("a product")
+        if self.products is None or self.products.state is None:
+            raise ProductsUnknown
+        partition = self.products.partition
+        return self.matcher.catalogue.ids_of(partition.rows_of([int(partition.numbers[row])]))
 
     @property
     def stale(self) -> bool:
@@ -131,6 +145,13 @@ class Snapshots:
         """
         with self._turn():
             return self._serve(self._adopted(self._followed(self._current, self._build, written)))
+
+    def declare(self, fields: Sequence[Field]) -> Snapshot:
+        """Have columns of these fields and no others, as they are declared in the store: no answer changes by that."""
+        with self._turn():
+            if list(self._current.matcher.fields.declared.values()) != list(fields):
+                self._current = replace(self._current, matcher=self._current.matcher.with_fields(fields))
+            return self._current
 
     def complete(self) -> Snapshot:
         """Take in everything that was written before the call, and encode its images, while others follow.

@@ -113,7 +113,8 @@ class ServedCatalogue:
         Raises:
             PricematchError: something cannot be done now; what is served stays.
         """
-        current = self.snapshots.complete()
+        self.snapshots.complete()
+        current = self.snapshots.declare(self.store.fields.fields())
         served = current.matcher.catalogue
         with self._activating:
             active, before = self._activated(), self._active
@@ -345,6 +346,7 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         products=running.store.products,
         feed=running.store.feed,
         jobs=running.store.jobs,
+        fields=running.store.fields,
         open_image=running.store.images.open,
         manifests=running.manifests,
         uploads=running.uploads,

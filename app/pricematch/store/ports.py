@@ -15,6 +15,7 @@ from pricematch.catalogue.feedback_batches import (
     FeedbackSort,
     PairDecision,
 )
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import CausedChange, Place, Product, ProductEvent, ProductSort, ProductState
 from pricematch.catalogue.records import (
@@ -287,6 +288,27 @@ class WebhookStore(Protocol):
 
     def keep(self, url: str, position: Position) -> None:
         """Keep where it is."""
+        ...
+
+
+class FieldStore(Protocol):
+    """Keeps which fields of postings are declared; raises as `PostingStore` does."""
+
+    def fields(self) -> Sequence[Field]:
+        """All that are declared, by their names."""
+        ...
+
+    def declare(self, field: Field, most: int) -> bool:
+        """Declare a field, in place of the one of its name; whether it is new. LimitExceeded where that are too many.
+
+        Args:
+            field: what is declared.
+            most: fields that may be declared.
+        """
+        ...
+
+    def undeclare(self, name: str) -> bool:
+        """Let a field be as any other again; whether it was declared."""
         ...
 
 

@@ -64,10 +64,8 @@ async def postings(
     return PostingsOut(
         catalogue_version=page.snapshot.version,
         total=page.total,
-        postings=[
-            PostingOut(**posting_fields(it.posting, links, product_of(it.posting.posting_id))) for it in page.postings
-        ],
-        next_cursor=page.postings[-1].posting.posting_id if page.more else None,
+        postings=[PostingOut(**posting_fields(it, links, product_of(it.posting_id))) for it in page.postings],
+        next_cursor=page.postings[-1].posting_id if page.more else None,
     )
 
 

@@ -17,6 +17,7 @@ from pricematch.store.sqlite.feedback_rows import feedback_of
 from pricematch.store.sqlite.feedback_rows import find as find_feedback
 from pricematch.store.sqlite.feedback_rows import remove as remove_feedback
 from pricematch.store.sqlite.feedback_rows import write as write_feedback
+from pricematch.store.sqlite.fields import restore_fields
 from pricematch.store.sqlite.postings import find
 from pricematch.store.sqlite.postings import remove as remove_posting
 from pricematch.store.sqlite.postings import write as write_posting
@@ -88,7 +89,7 @@ class Replaced:
 
 
 def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -> Replaced:
-    """Make postings, feedback, batches and products those of a copy, in a transaction that is open.
+    """Make postings, feedback, batches, products and declared fields those of a copy, in a transaction that is open.
 
     What was computed is kept. Equal rows stay; each change has a revision of its own, later than any in either.
     """
@@ -98,6 +99,7 @@ def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -
     replaced = Replaced(*_replace_postings(connection, copy), *_replace_feedback(connection, copy))
     replace_batches(connection, copy)
     restore_products(connection, copy)
+    restore_fields(connection, copy)
     return replaced
 
 

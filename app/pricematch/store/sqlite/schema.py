@@ -207,7 +207,15 @@ CREATE TABLE webhook (
 ) STRICT;
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _FEED)
+_FIELDS = """
+CREATE TABLE field (
+    name TEXT PRIMARY KEY,  -- its path in metadata, or of a posting's own
+    type TEXT NOT NULL CHECK (type IN ('number', 'text')),
+    checksum BLOB NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _FEED, _FIELDS)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
 _SEALED = 3
 """Version whose rows have checksums; those of an older store are taken for right."""

@@ -26,6 +26,7 @@ from pricematch.store.sqlite.computed import SqliteComputed
 from pricematch.store.sqlite.database import Database, Mode, connect, log_ahead, mode_of, witnessed
 from pricematch.store.sqlite.feed import SqliteFeed
 from pricematch.store.sqlite.feedback import SqliteFeedback
+from pricematch.store.sqlite.fields import SqliteFields
 from pricematch.store.sqlite.jobs import SqliteJobs
 from pricematch.store.sqlite.models import SqliteModels
 from pricematch.store.sqlite.postings import SqlitePostings
@@ -156,6 +157,7 @@ class Store:
         computed: embeddings and hashes, a `ComputedStore`.
         feedback: a `FeedbackStore`.
         models: versions that were activated.
+        fields: a `FieldStore`.
         products: a `ProductStore`.
         feed: of the changes of all of these, a `ChangeFeed`.
         webhooks: how far each was told of them, a `WebhookStore`.
@@ -172,6 +174,7 @@ class Store:
     feedback: SqliteFeedback
     products: SqliteProducts
     models: SqliteModels
+    fields: SqliteFields
     feed: SqliteFeed
     webhooks: SqliteWebhooks
     jobs: SqliteJobs
@@ -251,6 +254,7 @@ def open_store(
         feedback=SqliteFeedback(database),
         products=SqliteProducts(database),
         models=SqliteModels(database),
+        fields=SqliteFields(database),
         feed=SqliteFeed(database),
         webhooks=SqliteWebhooks(database),
         jobs=SqliteJobs(database),
