@@ -16,6 +16,7 @@ from pricematch.cli import (
     evaluate,
     explore,
     export,
+    fields,
     import_,
     key,
     models,
@@ -64,6 +65,7 @@ cli.command()(sweep.sweep)
 cli.add_typer(show.cli, name="show")
 cli.add_typer(models.cli, name="models")
 cli.add_typer(verdicts.cli, name="verdicts")
+cli.add_typer(fields.cli, name="fields")
 
 
 def main() -> None:

@@ -230,7 +230,7 @@ def test_a_title_may_be_as_long_as_the_setting(serve: Serve) -> None:
         assert client.post("/match", files={"title": (None, title)}).status_code == 200
         assert_problem(client.post("/match", json={"title": title + "xx"}), 422, "invalid-request")
         assert_problem(client.post("/match", files={"title": (None, title + "xx")}), 422, "invalid-request")
-    assert_problem(client.post("/match", json={"title": "x" * 100_000}), 413, "body-too-large")
+    assert_problem(client.post("/match", json={"title": "x" * 200_000}), 413, "body-too-large")
 
 
 def test_an_image_of_no_use_is_a_problem_whatever_the_title(by_probability: TestClient) -> None:

@@ -40,7 +40,10 @@ def test_the_documented_example_of_an_id_works_in_every_path(client: TestClient,
 def test_every_documented_way_to_send_an_image_works(client: TestClient, document: dict[str, Any]) -> None:
     content = document["paths"]["/v1/match"]["post"]["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
-    assert set(content["multipart/form-data"]["schema"]["properties"]) == {"image", "title", "images"}
+    assert set(content["multipart/form-data"]["schema"]["properties"]) == {
+        *("image", "title", "images"),
+        *("filter", "exclude", "metadata"),
+    }
     assert client.post("/match", files={"image": image_bytes("#ff0000")}).status_code == 200
     raw = client.post("/match", content=image_bytes("#ff0000"), headers={"Content-Type": "image/png"})
     assert raw.status_code == 200
@@ -111,6 +114,9 @@ def test_the_documented_endpoints_are_those_of_the_contract(document: dict[str, 
         ("delete", "/v1/jobs/{job_id}"),
         ("get", "/v1/models"),
         ("put", "/v1/models/{name}"),
+        ("get", "/v1/fields"),
+        ("put", "/v1/fields/{name}"),
+        ("delete", "/v1/fields/{name}"),
         ("get", "/healthz"),
         ("get", "/readyz"),
         ("get", "/metrics"),

@@ -17,6 +17,7 @@ import pytest
 from pricematch.catalogue.features import unit_rows
 from pricematch.catalogue.feed import Position
 from pricematch.catalogue.feedback_batches import PairDecision
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import FeedbackChange, Patch, PostingChange, Remark
@@ -46,6 +47,9 @@ def of(folder: Path) -> Settings:
     return Settings(data=folder)
 
 
+SIZE = Field("size", "number")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """A store with 60 postings, some without an image or metadata, embeddings, hashes, verdicts and a job."""
@@ -67,6 +71,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         store.feedback.decide("03", "gone", "different", ANN)
         store.jobs.create("import", "{}")
         store.models.activate("cae", "2")
+        store.fields.declare(SIZE, 9)
         yield store
 
 
@@ -94,6 +99,7 @@ def test_a_backup_restored_elsewhere_is_the_store_it_was_taken_of(store: Store, 
         assert new.postings.version() == store.postings.version() + 62, "later than any revision of either"
         assert new.jobs.jobs() == []
         assert new.models.active() == {}
+        assert new.fields.fields() == [SIZE]
 
 
 def test_a_batch_is_undone_in_a_store_that_was_restored(store: Store, tmp_path: Path) -> None:
@@ -120,10 +126,13 @@ def test_a_running_service_follows_a_restore(store: Store, taken: Path) -> None:
     store.postings.put([put("07", None, "title 7", metadata=Metadata({"row": 7}))])  # as it was
     store.feedback.withdraw("01", "02")
     store.feedback.decide("10", "11", "same")
+    store.fields.undeclare("size")
+    store.fields.declare(Field("seller", "text"), 9)
     before = store.postings.version()
     untouched = store.postings.get("08")
     restored = restore(of(store.folder), taken, quiet)
     assert contents(store) == was
+    assert store.fields.fields() == [SIZE]
     check_whole(store)
     page = store.feed.changes(Position(before))
     postings = [it for it in page.changes if isinstance(it, PostingChange)]

@@ -19,6 +19,7 @@ from pricematch.api.links import VERSION_PREFIX, Links
 from pricematch.api.routes import (
     changes,
     clusters,
+    fields,
     health,
     images,
     imports,
@@ -53,6 +54,7 @@ _API = (
     verdict_batches,
     verdicts,
     clusters,
+    fields,
     models,
 )
 """Of paths that fit a request the first one answers."""

@@ -1,7 +1,7 @@
 """Reads the bodies of requests to match or cluster postings; parts of it read those to store them, too."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from fastapi import Request
@@ -22,7 +22,9 @@ from pricematch.api.content import (
 from pricematch.api.forms import Parts, once, only, open_form
 from pricematch.api.limits import allow_large
 from pricematch.api.schemas.clusters import ClusterJson, ClusterRequest
+from pricematch.api.schemas.filters import NarrowedRequest
 from pricematch.api.schemas.matches import MatchRequest
+from pricematch.catalogue.metadata import METADATA, read_json_value
 from pricematch.catalogue.postings import decode_byte_escapes
 from pricematch.encoding.image_formats import known_format
 from pricematch.errors import LimitExceeded
@@ -30,6 +32,7 @@ from pricematch.settings import Settings
 
 JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
 _UTF8_BYTES_PER_CHARACTER = 4
+JSON_BYTES_PER_BYTE = 6  # an escape such as \\u0061
 _JSON_BYTES_PER_POSTING = 448  # an id of at most 128 bytes, escaped as \\u…, with quotes, comma and indentation
 _NAME = 255
 IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."}
@@ -88,7 +91,8 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
 
 async def _read_form(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
     names = ClusterRequest.model_fields
-    parts = Parts({"images"}, names, settings.max_cluster_images, settings.max_cluster_postings + len(names))
+    most = max(FIELD_BYTES, settings.max_filter_bytes)
+    parts = Parts({"images"}, names, settings.max_cluster_images, settings.max_cluster_postings + len(names), most)
     async with open_form(request, parts) as form:
         once(form, set(form) - {"images", "posting_ids"})
         return validated(ClusterRequest, _fields(form)), [await _content(part) for part in form.getlist("images")]
@@ -110,6 +114,7 @@ class SentPosting:
 
     image: bytes | None = None
     title: str = ""
+    narrowing: NarrowedRequest = field(default_factory=NarrowedRequest)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class SentImages:
 
     images: Sequence[bytes]
     names: Sequence[str | None]
+    narrowing: NarrowedRequest = field(default_factory=NarrowedRequest)
 
 
 async def read_query(request: Request, settings: Settings) -> SentPosting | SentImages:
@@ -132,21 +138,28 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
     allow_large(request.scope, settings)
     kind = content_type(request)
     if is_json(kind):
-        given = await read_json(request, MatchRequest, settings.max_title_chars * JSON_BYTES_PER_CHARACTER, images=True)
+        limit = settings.max_title_chars * JSON_BYTES_PER_CHARACTER + _narrowing_bytes(settings)
+        given = await read_json(request, MatchRequest, limit, images=True)
         if given.images:
             return _several(given, settings)
+        narrowing: NarrowedRequest = given
         image, title = given.image, given.title
     elif kind == MULTIPART:
         sent = await _read_match_form(request, settings)
         if isinstance(sent, SentImages):
             return sent
-        image, title = sent.image, sent.title
+        image, title, narrowing = sent.image, sent.title, sent.narrowing
     else:
-        image, title = await raw_image(request, kind), ""
+        image, title, narrowing = await raw_image(request, kind), "", NarrowedRequest()
     title = title_of(title, settings)
     if image is None and not title:
         raise invalid("image" if kind == MULTIPART else "title", "expected an image or a title, got neither")
-    return SentPosting(image, title)
+    return SentPosting(image, title, narrowing)
+
+
+def _narrowing_bytes(settings: Settings) -> int:
+    """Bytes of JSON that a filter and metadata can need."""
+    return (settings.max_filter_bytes + settings.max_metadata_bytes) * JSON_BYTES_PER_BYTE
 
 
 def _several(given: MatchRequest, settings: Settings) -> SentImages:
@@ -154,7 +167,7 @@ def _several(given: MatchRequest, settings: Settings) -> SentImages:
     if beside := sorted({"title", "image"} & given.model_fields_set):
         raise invalid(beside[0], "expected either images or this, got both")
     images = _counted(given.images, settings.max_match_images)
-    return SentImages(images, [None] * len(images))
+    return SentImages(images, [None] * len(images), given)
 
 
 def _counted(images: list[bytes], most: int) -> list[bytes]:
@@ -165,16 +178,27 @@ def _counted(images: list[bytes], most: int) -> list[bytes]:
 
 
 async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
-    parts = Parts({"image", "images"}, {"title"}, settings.max_match_images, 1, field_bytes(settings))
+    narrowing, most = NarrowedRequest.model_fields, max(field_bytes(settings), _narrowing_bytes(settings))
+    names = {"title", *narrowing}
+    parts = Parts({"image", "images"}, names, settings.max_match_images, len(names), most)
     async with open_form(request, parts) as form:
+        once(form, set(form) - {"image", "images"})
         if "images" not in form:
             image, fields = await fields_of(form)
-            return SentPosting(image, fields.get("title", ""))
-        only(form, {"images"})
+            return SentPosting(image, fields.pop("title", ""), _narrowing(fields))
+        only(form, {"images", *narrowing})
         files = [cast("UploadFile", part) for part in form.getlist("images")]
-        return SentImages(
-            [await part.read() for part in files], [(part.filename or "")[:_NAME] or None for part in files]
-        )
+        fields = {name: str(form[name]) for name in narrowing if name in form}
+        images, file_names = [await it.read() for it in files], [(it.filename or "")[:_NAME] or None for it in files]
+        return SentImages(images, file_names, _narrowing(fields))
+
+
+def _narrowing(fields: Mapping[str, str]) -> NarrowedRequest:
+    """What narrows matches, of the text fields of a form; metadata is text of JSON."""
+    values: dict[str, Any] = dict(fields)
+    if METADATA in values:
+        values[METADATA] = read_json_value(values[METADATA], METADATA)
+    return validated(NarrowedRequest, values)
 
 
 async def raw_image(request: Request, kind: str) -> bytes:

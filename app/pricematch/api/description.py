@@ -22,6 +22,7 @@ TAGS = [
     {"name": "jobs", "description": "What goes on behind the requests."},
     {"name": "verdicts", "description": "What people say of pairs, and pairs to ask them about."},
     {"name": "cluster", "description": "Which of a batch belong together."},
+    {"name": "fields", "description": "Fields of postings that filters name often."},
     {"name": "models", "description": "The models that answer."},
     {"name": "health", "description": "For whoever watches the process."},
 ]

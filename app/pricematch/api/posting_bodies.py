@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.bodies import (
     IMAGE,
+    JSON_BYTES_PER_BYTE,
     JSON_BYTES_PER_CHARACTER,
     described,
     field_bytes,
@@ -40,8 +41,6 @@ from pricematch.serving.intake import Offered
 from pricematch.serving.patches import MetadataPatch, PostingPatch
 from pricematch.settings import Settings
 
-_JSON_BYTES_PER_BYTE = 6
-"""Of metadata: an escape such as \\u0061."""
 _Title = Annotated[str, Field(examples=["Susu coklat 200 ml"])]
 _Label = Annotated[
     str | None,
@@ -193,7 +192,7 @@ async def _read_form(request: Request, settings: Settings) -> tuple[bytes | None
 
 def _json_bytes(settings: Settings) -> int:
     """Bytes of JSON that a title and metadata can need."""
-    return settings.max_title_chars * JSON_BYTES_PER_CHARACTER + settings.max_metadata_bytes * _JSON_BYTES_PER_BYTE
+    return settings.max_title_chars * JSON_BYTES_PER_CHARACTER + settings.max_metadata_bytes * JSON_BYTES_PER_BYTE
 
 
 def _check_size(image: bytes | None, settings: Settings) -> None:

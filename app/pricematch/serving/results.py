@@ -72,11 +72,19 @@ class FieldCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredFields:
     """The declared fields, by their names."""
 
     snapshot: Snapshot
     fields: Sequence[FieldCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A field that is declared, and whether it was not before."""
+
+    counts: FieldCounts
+    new: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,10 @@ from pricematch.serving.results import (
     ChangesRead,
     Clustered,
     Declared,
+    DeclaredFields,
     FeedbackPage,
     FeedbackResult,
+    FieldCounts,
     Matched,
     MatchedEach,
     Page,
@@ -455,22 +457,20 @@ class Service(Readiness):
 
     # fields, jobs and models
 
-    def fields(self) -> Declared:
+    def fields(self) -> DeclaredFields:
         """The declared fields, and how many postings have which values; raises NotReady."""
         snapshot = self.snapshot
-        return Declared(snapshot, field_counts(snapshot.matcher))
+        return DeclaredFields(snapshot, field_counts(snapshot.matcher))
 
-    async def declare(self, field: Field) -> bool:
-        """Declare a field of postings, which filters by it are quick from then on: whether it is new.
-
-        Raises LimitExceeded, StoreError.
-        """
+    async def declare(self, field: Field) -> Declared:
+        """Declare a field of postings, so that filters by it are quick; raises LimitExceeded, StoreError."""
         backend = self._ready
 
-        def declare() -> bool:
+        def declare() -> Declared:
             new = backend.fields.declare(field, self.settings.max_declared_fields)
-            backend.intake.snapshots.declare(backend.fields.fields())
-            return new
+            snapshot = backend.intake.snapshots.declare(backend.fields.fields())
+            counts = {it.field.name: it for it in field_counts(snapshot.matcher)}
+            return Declared(counts.get(field.name, FieldCounts(field, 0, 0)), new)  # else it has gone meanwhile
 
         return await self._workers.store(declare)
 

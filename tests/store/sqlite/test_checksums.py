@@ -13,6 +13,7 @@ import pytest
 
 from pricematch.catalogue.feed import Position
 from pricematch.catalogue.feedback_batches import PairDecision
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.catalogue.products import ProductState
 from pricematch.catalogue.records import Condition, Remark
@@ -39,6 +40,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         store.computed.keep_embeddings("cae", [DIGEST], np.array([[1, 0]], np.float32))
         store.models.activate("cae", "1")
         store.webhooks.keep("https://shop.example/", Position(3))
+        store.fields.declare(Field("size", "number"), 9)
         partition(store.products, ["0", "12"])
         store.jobs.change(store.jobs.create("import", "{}", "0" * 32), [RowProblem(2, "title", "too long")])
         store.feedback.decide_each([PairDecision("0", "2", "same")], Remark("Ann"))
@@ -86,6 +88,7 @@ ALTERATIONS: dict[str, tuple[str, Callable[[Store], object]]] = {
     ),
     "the verdict batch 1": ("UPDATE verdict_batch SET decided_by = 'Bob'", lambda s: s.feedback.batches(None, 9)),
     "the choice of a model 'cae'": ("UPDATE active_model SET version = '2'", lambda s: s.models.active()),
+    "the declared field 'size'": ("UPDATE field SET type = 'text'", lambda s: s.fields.fields()),
     f"the job '{'0' * 32}'": ("UPDATE job SET done = 5", lambda s: s.jobs.unfinished("import")),
     "the job problem 1": ("UPDATE job_problem SET message = 'too song'", lambda s: s.jobs.problems("0" * 32, 0, 9)),
     "the product 2": ("UPDATE product SET doubt = 0.5 WHERE number = 2", lambda s: s.products.page("size", None, 9)),

@@ -11,6 +11,7 @@ from pricematch.api.dependencies import READ, ReadyService, while_connected
 from pricematch.api.problems import problem_of, responses
 from pricematch.api.schemas.clusters import ClusterJson, ClusterOut, ClusterRequest, ClustersOut, ItemOut
 from pricematch.api.schemas.fields import finite, took_ms
+from pricematch.api.schemas.filters import filter_in
 from pricematch.api.schemas.verdicts import contradictions_out
 from pricematch.matching.clusters import ClusterOptions, Clusters, Item
 from pricematch.serving.results import Clustered
@@ -48,6 +49,7 @@ async def cluster(request: Request, service: ReadyService) -> Response:
         query.encoder,
         query.target,
         query.min_probability,
+        filter_in(query.filter, service.settings),
     )
     found = await while_connected(request, service.cluster(options, images))
     limit = min(query.limit, service.settings.max_cluster_postings)

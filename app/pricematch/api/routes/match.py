@@ -9,6 +9,7 @@ from pricematch.api.bodies import IMAGE, SentImages, described, read_query
 from pricematch.api.content import JSON, MULTIPART, OCTETS, written
 from pricematch.api.dependencies import READ, LinksDep, ReadyService, while_connected
 from pricematch.api.problems import responses
+from pricematch.api.schemas.filters import NarrowedRequest, narrowed
 from pricematch.api.schemas.matches import (
     EachMatchesOut,
     MatchesOut,
@@ -27,6 +28,7 @@ _FORM = {
         "image": IMAGE,
         "title": _JSON["properties"]["title"],
         "images": {"type": "array", "items": IMAGE},
+        **NarrowedRequest.model_json_schema()["properties"],
     },
 }
 
@@ -44,7 +46,8 @@ async def match(
 ) -> Response:
     """Postings that are the same product as an image, a title, or both, the surest first; or as each of `images`."""
     started = time.perf_counter()
-    sent, options = await read_query(request, service.settings), query.options()
+    sent = await read_query(request, service.settings)
+    options = narrowed(query.options(), query.narrowing, sent.narrowing, service.settings)
     if isinstance(sent, SentImages):
         each = await while_connected(request, service.match_each(sent.images, options))
         return written(each_fields(each, sent.names, started, links, metadata=query.metadata))

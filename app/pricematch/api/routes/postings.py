@@ -1,6 +1,7 @@
 """/postings: stored postings, changes to them, and their matches."""
 
 import time
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -21,9 +22,11 @@ from pricematch.api.dependencies import (
 from pricematch.api.links import Links
 from pricematch.api.posting_bodies import BODY, PATCH_BODY, read_patch, read_posting
 from pricematch.api.problems import responses
+from pricematch.api.schemas.filters import FilterText, filter_in
 from pricematch.api.schemas.matches import MatchesOut, MatchQuery, matches_fields
 from pricematch.api.schemas.postings import PostingOut, PostingsOut, RemovedOut, StoredPostingOut, posting_fields
 from pricematch.catalogue.records import Condition
+from pricematch.serving.exclusions import read_exclusions
 from pricematch.serving.results import PutResult
 
 _MAX = 2000
@@ -57,9 +60,10 @@ async def postings(
     links: LinksDep,
     cursor: Annotated[str, AfterValidator(_cursor), Query(description="Where the page begins: a `next_cursor`.")] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Postings at most.")] = MAX_PAGE,
+    filter: Annotated[FilterText, Query()] = None,  # noqa: A002 — its name over HTTP
 ) -> PostingsOut:
-    """The stored postings in the order of their ids, page by page."""
-    page = await service.postings(cursor, limit)
+    """The stored postings in the order of their ids, page by page; with a filter those that it holds of."""
+    page = await service.postings(cursor, limit, filter_in(filter, service.settings))
     product_of = page.snapshot.product_of
     return PostingsOut(
         catalogue_version=page.snapshot.version,
@@ -164,7 +168,9 @@ async def matches(
 ) -> Response:
     """Postings that are the same product as a stored one, the surest first, itself excluded."""
     started = time.perf_counter()
-    found = await while_connected(request, service.matches_of(posting_id, query.options()))
+    options = replace(query.options(), filter=filter_in(query.filter, service.settings))
+    exclude = () if query.exclude is None else read_exclusions(query.exclude)
+    found = await while_connected(request, service.matches_of(posting_id, options, exclude))
     return written(matches_fields(found, started, links, metadata=query.metadata))
 
 

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from pricematch.api.dependencies import READ, LinksDep, ReadyService, read_posting_id, while_connected
 from pricematch.api.problems import responses
 from pricematch.api.schemas.fields import PRODUCT_ID_PATTERN
+from pricematch.api.schemas.filters import filter_in
 from pricematch.api.schemas.products import (
     MergedOut,
     ProductDetailsOut,
@@ -57,8 +58,12 @@ _NO_MORE: dict[int | str, dict[str, Any]] = {
 async def products(
     request: Request, service: ReadyService, links: LinksDep, query: Annotated[ProductsQuery, Query()]
 ) -> ProductsOut:
-    """The products that the stored postings are of, page by page; a posting alone is a product of one."""
-    found = await while_connected(request, service.products(query.sort, query.place(), query.limit))
+    """The products that the stored postings are of, page by page; a posting alone is a product of one.
+
+    With a filter those of which it holds of a posting at least.
+    """
+    condition = filter_in(query.filter, service.settings)
+    found = await while_connected(request, service.products(query.sort, query.place(), query.limit, condition))
     return ProductsOut(
         catalogue_version=found.version,
         total=found.total,

@@ -11,6 +11,7 @@ from pricematch.api.dependencies import READ, WRITE, LinksDep, OtherId, PostingI
 from pricematch.api.links import Links
 from pricematch.api.problems import responses
 from pricematch.api.schemas.fields import finite
+from pricematch.api.schemas.filters import filter_in
 from pricematch.api.schemas.matches import EvidenceOut, evidence_fields
 from pricematch.api.schemas.postings import PostingOut, posting_fields
 from pricematch.api.schemas.verdicts import (
@@ -119,7 +120,8 @@ async def pairs_to_review(
     request: Request, service: ReadyService, links: LinksDep, query: Annotated[ReviewQuery, Query()]
 ) -> ReviewOut:
     """The pairs whose verdict would teach most, in turn near the threshold and anywhere above 0.05, one a crowd."""
-    found = await while_connected(request, service.review(query.target, query.limit))
+    condition = filter_in(query.filter, service.settings)
+    found = await while_connected(request, service.review(query.target, query.limit, condition))
     return ReviewOut(
         catalogue_version=found.snapshot.version,
         matcher=found.snapshot.matcher.trained("a review").label,

@@ -14,6 +14,7 @@ from pricematch.api.schemas.fields import (
     absent,
     check_one_threshold,
 )
+from pricematch.api.schemas.filters import FilterJson
 from pricematch.api.schemas.images import EncodedImage
 from pricematch.api.schemas.verdicts import ContradictionOut
 from pricematch.catalogue.postings import as_posting_id
@@ -52,6 +53,7 @@ class ClusterRequest(BaseModel):
     encoder: EncoderName | None = None
     min_probability: Annotated[MinProbability, Field(ge=LEAST_MEAN, le=1)] | None = None
     target: TargetName | None = None
+    filter: FilterJson = None
     offset: int = Field(default=0, ge=0, le=2**31, description="Leave out that many items: a page's `next_offset`.")
     limit: int = Field(
         default=100_000, ge=1, le=100_000, description="Items a page; no more than the service's own limit."

@@ -19,6 +19,7 @@ from pricematch.api.schemas.fields import (
     finite,
     took_ms,
 )
+from pricematch.api.schemas.filters import ExcludeText, FilterText, NarrowedRequest
 from pricematch.api.schemas.images import EncodedImage
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
@@ -46,6 +47,8 @@ class MatchQuery(BaseModel):
     )
     encoder: EncoderName | None = None
     metadata: bool = Field(default=False, description="Whether matches have the metadata of their postings.")
+    filter: FilterText = None
+    exclude: ExcludeText = None
     cursor: str = Field(
         default="",
         pattern=r"^([0-9]{1,9})?$",
@@ -58,15 +61,18 @@ class MatchQuery(BaseModel):
         return self
 
     def options(self) -> Options:
-        """As the matcher takes them."""
+        """As the matcher takes them, but for filter and exclusions."""
         first = int(self.cursor or 0)
         return Options(self.limit, self.min_similarity, self.min_probability, self.target, self.encoder, first)
 
+    @property
+    def narrowing(self) -> dict[str, str | None]:
+        """Filter and exclusions, as they were sent."""
+        return {"filter": self.filter, "exclude": self.exclude}
 
-class MatchRequest(BaseModel):
+
+class MatchRequest(NarrowedRequest):
     """An image, a title or both to match, or several images, sent as JSON."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: str = Field(default="", description="Title of a posting.", examples=["Susu UHT coklat 200 ml isi 3"])
     image: EncodedImage | None = None

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.links import Links
 from pricematch.api.schemas.fields import PRODUCT_ID_PATTERN, CatalogueVersion
+from pricematch.api.schemas.filters import FilterText
 from pricematch.api.schemas.postings import PostingOut, posting_fields
 from pricematch.catalogue.products import Cause, Kind, Place, Product, ProductSort, product_id
 from pricematch.matching.product_links import Link
@@ -26,6 +27,7 @@ class ProductsQuery(BaseModel):
         default="size", description="The largest, the most doubtful or the last changed first; equal ones by age."
     )
     limit: int = Field(default=20, ge=1, le=100, description="Products at most.")
+    filter: FilterText = None
     cursor: str = Field(default="", pattern=_PLACE, description="Where the page begins: a `next_cursor` of this order.")
 
     def place(self) -> Place | None:
@@ -47,7 +49,9 @@ class ProductOut(BaseModel):
 class ListedProductOut(ProductOut):
     """A product in a list, with some of its postings."""
 
-    postings: list[PostingOut] = Field(description="The first three, by their ids.")
+    postings: list[PostingOut] = Field(
+        description="The first three, by their ids; with a filter of those that it holds of."
+    )
 
 
 class ProductsOut(BaseModel):

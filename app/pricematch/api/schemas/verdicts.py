@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 
 from pricematch.api.dependencies import read_posting_id
 from pricematch.api.schemas.fields import CatalogueVersion, ProbabilitiesField, TargetName
+from pricematch.api.schemas.filters import FilterText
 from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.api.schemas.postings import PostingOut
 from pricematch.catalogue.feedback import Contradiction
@@ -31,6 +32,7 @@ class ReviewQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(default=10, ge=1, le=100, description="Pairs at most.")
+    filter: FilterText = None
     target: TargetName | None = None
 
 

@@ -1,0 +1,53 @@
+"""`pricematch fields`."""
+
+from typing import Annotated
+
+import typer
+
+from pricematch.cli import options, terminal
+from pricematch.settings import load_settings
+
+cli = typer.Typer(help="Fields of postings that are declared, so that filters by them are quick.")
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the field; a path has dots between names.")]
+
+
+@cli.callback(invoke_without_command=True)
+def list_fields(context: typer.Context, data: options.Data = None) -> None:
+    """List the declared fields, or declare or remove one.
+
+    A filter by any other field looks into postings one by one, and into as many as the setting max_scanned_postings
+    says at most. A running service on the same data folder takes a declaration within seconds.
+    """
+    from pricematch.serving.declarations import declared
+
+    if context.invoked_subcommand is None:
+        settings = load_settings(data=data)
+        rows = [(field.name, field.type) for field in declared(settings)]
+        terminal.print_table(f"Declared fields in {settings.data}", ("field", "type"), rows)
+
+
+@cli.command("declare")
+def declare_field(
+    name: _Name,
+    type: Annotated[str, typer.Option(help="number or text, of its values.")],  # noqa: A002 — the option's name
+    data: options.Data = None,
+) -> None:
+    """Declare a field, or give it another type."""
+    from pricematch.catalogue.fields import FIELD_TYPES
+    from pricematch.errors import SettingsError
+    from pricematch.serving.declarations import declare
+
+    if type not in FIELD_TYPES:
+        raise SettingsError(f"--type: expected {' or '.join(FIELD_TYPES)}, got {type!r}")
+    settings = load_settings(data=data)
+    new = declare(settings, name, type)
+    typer.echo(f"{name} {'is declared' if new else 'was declared already'} as {type}; services take it within seconds")
+
+
+@cli.command("remove")
+def remove_field(name: _Name, data: options.Data = None) -> None:
+    """Let a field be as any other again; filters by it look into postings."""
+    from pricematch.serving.declarations import remove
+
+    remove(load_settings(data=data), name)
+    typer.echo(f"{name} is not declared any more")
