@@ -227,4 +227,13 @@ def _of(catalogue: Catalogue, name: str) -> Callable[[int], Sequence[Value]]:
         return lambda row: (value_of(catalogue[row].posting_id),)
     if name == LABEL_GROUP:
         return lambda row: () if (group := catalogue[row].label_group) is None else (value_of(group),)
-    return lambda row: tuple(values_at(catalogue.metadata_of(row).fields, path))
+
+    def values(row: int) -> Sequence[Value]:
+        top = catalogue.metadata_of(row).fields.get(path[0])
+        if top is None:
+            return ()
+        if len(path) == 1 and isinstance(top, str | int | float):  # which most are, and it is quicker
+            return (value_of(top),)
+        return tuple(values_at(top, path[1:]))
+
+    return values
