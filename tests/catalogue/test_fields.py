@@ -91,3 +91,19 @@ def test_values_of_each_type_are_counted() -> None:
     catalogue = catalogue.changed([], ["p4"])
     column = Fields().declaring([Field("size", "number")], catalogue).columns["size"]
     assert column.counts(catalogue.alive) == (2, 2)
+
+
+def test_a_row_with_other_metadata_has_its_new_values_alone() -> None:
+    """Numbers and texts; the columns of before keep theirs."""
+    catalogue = Catalogue(postings([{"size": [38, "L"]}, {"size": 38}, {}]))
+    fields = Fields().declaring([Field("size", "number")], catalogue)
+    now = catalogue.with_metadata({0: Metadata({"size": "M"}), 2: Metadata({"size": 38})})
+    changed = fields.changed(np.array([0, 2]), now)
+    for asked, before, after in (
+        ({"size": 38}, ["p0", "p1"], ["p1", "p2"]),
+        ({"size": "L"}, ["p0"], []),
+        ({"size": "M"}, [], ["p0"]),
+        ({"size": {"exists": True}}, ["p0", "p1"], ["p0", "p1", "p2"]),
+    ):
+        assert found(fields, asked, catalogue) == before
+        assert found(changed, asked, now) == after

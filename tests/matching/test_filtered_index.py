@@ -12,7 +12,8 @@ from pricematch.matching.index import MatchIndex
 from pricematch.pairs import candidate_pairs, pair_features
 from pricematch.pairs.graph_features import ProbabilityRows, graph_features, probability_matrix
 from pricematch.pairs.image_retrievers import MAX_DISTANCE
-from tests.support.catalogues import drawn
+from pricematch.pairs.offset_model import narrowed
+from tests.support.catalogues import drawn, word
 
 pytestmark = pytest.mark.slow
 
@@ -191,3 +192,20 @@ def test_a_pair_is_as_probable_under_every_filter() -> None:
             pairs = dict(zip(found.pairs.right.tolist(), found.pairs.probabilities.tolist(), strict=True))
             before = {row: seen.setdefault(row, it) for row, it in pairs.items()}
             assert pairs == pytest.approx(before, rel=1e-12)
+
+
+def test_all_allowed_postings_of_one_hash_are_candidates() -> None:
+    """Of equally near ones only some would be, by their order; so it is without a filter."""
+    count = 4 * FEW
+    titles = [f"{word(row)} {word(row + 100)}" for row in range(count)]
+    index = MatchIndex.build(Features.of(titles, ["0" * 16] * count), narrowed(MODEL, ("hash", "title")))
+    query = Features.of([word(500)], ["0" * 16])
+    assert set(index.query(query).pairs.right.tolist()) == set(range(count))
+    allowed = np.arange(count) % 4 != 0
+    assert set(index.query_among(query, allowed).pairs.right.tolist()) >= set(np.flatnonzero(allowed).tolist())
+    few = Features.of(titles, ["0" * 16] * FEW + ["f" * 16] * (count - FEW))
+    index = MatchIndex.build(few, narrowed(MODEL, ("hash", "title"))).with_added(query)
+    assert index.more_of(count, np.arange(count + 1) < FEW - 1)[0].tolist() == []
+    allowed = np.arange(count) >= 1
+    near = index.extractor.nearest_among(index.extractor.own, count - 1, index.delta, np.append(allowed, False))
+    assert set(near.tolist()) >= set(range(FEW, count - 1))

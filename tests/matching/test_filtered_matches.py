@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import EncoderInfo
+from pricematch.catalogue.features import EncoderInfo, ImageFeatures
 from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.fields import Field, Fields
 from pricematch.catalogue.filter_text import read_filter
@@ -201,9 +201,17 @@ def test_by_similarity_the_nearest_of_those_allowed_come() -> None:
             ranked = sorted((-round(cosines[row, other], 12), f"p{other:02}") for other in allowed if other != row)
             found = matcher.match_posting(f"p{row:02}", asked(text, limit=5))
             assert [match.posting_id for match in found.matches] == [name for _, name in ranked[:5]]
-    every = asked("seller=acme|lg|tokyo", limit=50)
-    plain = replace(every, filter=None)
-    assert shown(matcher.match_posting("p00", every)) == shown(matcher.match_posting("p00", plain))
+            image = ImageFeatures(b"x" * 32, None, {"k": embeddings[row]})
+            queried = matcher.match(Query("", image), asked(text, limit=60)).matches
+            every = sorted((-round(cosines[row, other], 12), f"p{other:02}") for other in allowed)
+            assert [match.posting_id for match in queried] == [name for _, name in every]
+    whole = asked("seller=acme|lg|tokyo", limit=50)
+    plain = replace(whole, filter=None)
+    assert shown(matcher.match_posting("p00", whole)) == shown(matcher.match_posting("p00", plain))
+    decided = matcher.with_feedback(NO_FEEDBACK.changed([FeedbackChange("p00", "p01", 1, "same")]))
+    assert decided.match_posting("p00", asked("seller=lg", limit=1)).matches[0].posting_id == "p01"
+    other = decided.match_posting("p00", asked("seller=tokyo", limit=50)).matches
+    assert "p01" not in [match.posting_id for match in other]
 
 
 def test_a_filter_that_looks_into_too_much_is_refused(matcher: Matcher) -> None:

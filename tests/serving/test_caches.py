@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
+from pricematch.catalogue.filters import filter_of_json
+from pricematch.catalogue.metadata import Metadata
 from pricematch.errors import ImageCorrupt, ImageError, Overloaded
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Decision, Match, Matches, Options, Query, Result
@@ -238,6 +240,30 @@ class Asked:
         self.times += 1
         await asyncio.sleep(0)
         return work(*args)
+
+
+def test_a_filter_asks_again_once_metadata_have_changed() -> None:
+    """Another filter is another question, and another type of value another filter; without one nothing has changed."""
+
+    async def run() -> None:
+        matcher, cache, asked = judged_matcher(), ResultCache(10**6), Asked()
+        every, one, true = (
+            Options(min_probability=0, filter=it)
+            for it in (None, filter_of_json({"new": 1}), filter_of_json({"new": True}))
+        )
+        row = matcher.catalogue.row("twin")
+        moved = [matcher.with_metadata({row: Metadata({"new": value})}) for value in (1, True)]
+        for options in (one, true):
+            assert not len((await cache.match_posting(matcher, "scene", options, asked)).matches)
+        for now, options, other in ((moved[0], one, true), (moved[1], true, one)):
+            for _ in range(2):
+                found = await cache.match_posting(now, "scene", options, asked)
+                assert [match.posting_id for match in found.matches] == ["twin"]
+                assert not len((await cache.match_posting(now, "scene", other, asked)).matches)
+                await cache.match_posting(now, "scene", every, asked)
+        assert (asked.times, cache.misses) == (7, 7)
+
+    asyncio.run(run())
 
 
 def test_the_same_question_is_answered_once() -> None:
