@@ -107,8 +107,8 @@ def test_a_query_is_filtered_by_its_address_or_its_body(titled: TestClient) -> N
 
 
 def test_postings_are_listed_by_a_filter_page_by_page(client: TestClient) -> None:
-    found, cursor = [], ""
-    while cursor is not None:
+    found, cursor = list[str](), ""
+    while cursor is not None and len(found) < 9:
         body = client.get("/postings", params={"filter": "seller=acme|lg", "limit": 1, "cursor": cursor}).json()
         assert body["total"] == 4
         found += [it["posting_id"] for it in body["postings"]]
@@ -118,13 +118,17 @@ def test_postings_are_listed_by_a_filter_page_by_page(client: TestClient) -> Non
     assert client.get("/postings", params={"filter": "{}"}).json()["total"] == 6
 
 
+@pytest.mark.parametrize("few", [1, 1000])
 @pytest.mark.parametrize("sort", ["size", "doubt", "changed"])
-def test_products_are_listed_that_have_one_such_posting(client: TestClient, sort: str) -> None:
-    """Whole as they are; the examples are those that the filter holds of. Pages follow each other."""
+def test_products_are_listed_that_have_one_such_posting(
+    client: TestClient, sort: str, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole as they are; the examples are those that the filter holds of. Pages follow each other, few or many."""
+    monkeypatch.setattr("pricematch.serving.product_pages._AT_ONCE", few)
     whole = client.get("/products", params={"sort": sort}).json()["products"]
     expected = [it["product_id"] for it in whole if it["size"] != 2]
-    found, cursor = [], ""
-    while cursor is not None:
+    found, cursor = list[str](), ""
+    while cursor is not None and len(found) < 9:
         given: dict[str, Any] = {"sort": sort, "filter": "seller=lg", "limit": 1, "cursor": cursor}
         body = client.get("/products", params=given).json()
         assert body["total"] == 2
