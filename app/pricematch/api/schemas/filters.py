@@ -74,11 +74,9 @@ def narrowed(options: Options, address: dict[str, str | None], body: NarrowedReq
             raise RequestValidationError([{"type": "value_error", "loc": ("query", name), "msg": message}])
     given = address["filter"] if body.filter is None else body.filter
     exclude = address["exclude"] if body.exclude is None else body.exclude
-    condition = filter_in(given, settings)
-    if exclude is None:
-        return replace(options, filter=condition)
+    condition, names = filter_in(given, settings), () if exclude is None else read_exclusions(exclude)
     metadata = NO_METADATA if body.metadata is None else parse_metadata(body.metadata, metadata_limits(settings))
-    return replace(options, filter=unlike_metadata(condition, read_exclusions(exclude), metadata))
+    return replace(options, filter=unlike_metadata(condition, names, metadata))
 
 
 class FieldIn(BaseModel):
