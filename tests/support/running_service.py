@@ -134,8 +134,8 @@ class OneStore:
     """The part of `pricematch.store.sqlite.store.Store` that a service needs; a test puts images into its folder."""
 
     def __init__(self, store: MemoryStore, folder: Path) -> None:
-        self.jobs, self.feed, self.webhooks, self.images, self._folder = store, store, store, self, folder
-        self.products = MemoryProducts(store)
+        self.jobs, self.feed, self.webhooks, self.fields, self.images = store, store, store, store, self
+        self.products, self._folder = MemoryProducts(store), folder
 
     def open(self, name: str) -> BinaryIO:
         """The file of an image."""
