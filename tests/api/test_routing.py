@@ -125,15 +125,15 @@ def test_unknown_parameters_are_refused_everywhere(client: TestClient, method: s
 @pytest.mark.parametrize(
     ("query", "location", "message"),
     [
-        ("label_group=18", "query.label_group", "expected no parameter but cursor, limit"),
-        ("limt=1", "query.limt", "expected no parameter but cursor, limit; did you mean limit?"),
-        ("Limit=1", "query.Limit", "expected no parameter but cursor, limit; did you mean limit?"),
+        ("label_group=18", "query.label_group", "expected no parameter but cursor, filter, limit"),
+        ("limt=1", "query.limt", "expected no parameter but cursor, filter, limit; did you mean limit?"),
+        ("Limit=1", "query.Limit", "expected no parameter but cursor, filter, limit; did you mean limit?"),
         ("limit=1&limit=2", "query.limit", "expected it once, got it 2 times"),
         ("limit=1&limit=1", "query.limit", "expected it once, got it 2 times"),
         ("limit=1&%6Cimit=1", "query.limit", "expected it once, got it 2 times"),
-        ("limit=1&x", "query.x", "expected no parameter but cursor, limit"),
-        ("=1", "query.", "expected no parameter but cursor, limit"),
-        ("%ff=1", "query.�", "expected no parameter but cursor, limit"),
+        ("limit=1&x", "query.x", "expected no parameter but cursor, filter, limit"),
+        ("=1", "query.", "expected no parameter but cursor, filter, limit"),
+        ("%ff=1", "query.�", "expected no parameter but cursor, filter, limit"),
     ],
 )
 def test_a_parameter_that_is_refused_is_named(client: TestClient, query: str, location: str, message: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.catalogue.fields import Field, Fields
-from pricematch.catalogue.filters import filter_of_json
+from pricematch.catalogue.filter_json import filter_of_json
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import FieldNotDeclared

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pricematch.catalogue.filter_json import as_json, filter_of_json
 from pricematch.catalogue.filter_text import read_filter
-from pricematch.catalogue.filters import Filter, as_json, filter_of_json
+from pricematch.catalogue.filters import Filter
 from pricematch.errors import FilterInvalid
 
 ROOM = 4096

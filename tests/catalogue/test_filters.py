@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pricematch.catalogue.filter_json import as_json, filter_of_json, read_json_filter
 from pricematch.catalogue.filters import (
     MAX_CONDITIONS,
     MAX_DEPTH,
@@ -16,10 +17,7 @@ from pricematch.catalogue.filters import (
     Has,
     Not,
     OneOf,
-    as_json,
-    filter_of_json,
     holds,
-    read_json_filter,
     value_of,
     values_at,
 )

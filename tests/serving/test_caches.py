@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
-from pricematch.catalogue.filters import filter_of_json
+from pricematch.catalogue.filter_json import filter_of_json
 from pricematch.catalogue.metadata import Metadata
 from pricematch.errors import ImageCorrupt, ImageError, Overloaded
 from pricematch.matching.matcher import Matcher

@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pricematch.catalogue.filter_json import filter_of_json, read_json_filter
 from pricematch.catalogue.filters import (
+    NO_TEXT,
     Every,
     Filter,
     Has,
@@ -24,9 +26,7 @@ from pricematch.catalogue.filters import (
     Value,
     check_size,
     field_path,
-    filter_of_json,
     range_of,
-    read_json_filter,
     value_of,
 )
 from pricematch.errors import FilterInvalid
@@ -36,7 +36,6 @@ _NAME = re.compile(r'[^=!;|"]+')
 _BARE = re.compile(r'(?:(?!\.\.)[^;|"])+')
 _BLANK = re.compile(r"\s*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_NO_TEXT = re.compile("[\ud800-\udfff]")
 _TRUTH = {"true": True, "false": False}
 _SHOWN = 20
 
@@ -89,7 +88,7 @@ class _Reader:
 
     def read(self) -> Filter:
         """The filter; raises FilterInvalid, which names the character."""
-        if surrogate := _NO_TEXT.search(self._text):
+        if surrogate := NO_TEXT.search(self._text):
             self._place = surrogate.start()
             raise self._expected("text")
         parts = [self._condition()]
@@ -160,7 +159,7 @@ class _Reader:
         except json.JSONDecodeError as error:
             self._place = error.pos
             raise self._expected(f"a text of JSON ({error.msg})") from None
-        if _NO_TEXT.search(text):
+        if NO_TEXT.search(text):
             raise self._expected("a text of JSON of characters only")
         self._place = end
         return _Written(text, quoted=True)
