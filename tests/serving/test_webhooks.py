@@ -64,6 +64,7 @@ async def told(shop: ProductShop, store: Store, *urls: str, **given: Any) -> Asy
             products=shop.products,
             feed=store.feed,
             jobs=MemoryStore(),
+            fields=store.fields,
             open_image=lambda name: (store.folder / name).open("rb"),
         )
     )
