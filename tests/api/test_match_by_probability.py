@@ -166,7 +166,6 @@ def test_without_a_matcher_probabilities_are_refused_with_what_to_set(
 
 def test_without_a_trained_matcher_a_title_is_refused(client: TestClient) -> None:
     assert_problem(client.post("/match", json={"title": "kopi"}), 409, "matcher-needed")
-    assert_problem(client.post("/match", files={"image": SCENE}, data={"title": "kopi"}), 409, "matcher-needed")
 
 
 def test_without_a_trained_matcher_the_answer_says_so_and_invents_nothing(client: TestClient) -> None:

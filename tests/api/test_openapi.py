@@ -84,6 +84,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 def test_the_documented_endpoints_are_those_of_the_contract(document: dict[str, Any]) -> None:
     assert {(method, path) for path, operations in document["paths"].items() for method in operations} == {
         ("post", "/v1/match"),
+        ("post", "/v1/compare"),
         ("post", "/v1/cluster"),
         ("get", "/v1/postings"),
         ("post", "/v1/postings:batch"),

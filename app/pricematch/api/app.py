@@ -19,6 +19,7 @@ from pricematch.api.links import VERSION_PREFIX, Links
 from pricematch.api.routes import (
     changes,
     clusters,
+    comparison,
     fields,
     health,
     images,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _API = (
     match,
+    comparison,
     imports,
     posting_batches,
     postings,

@@ -229,11 +229,21 @@ class MatchIndex:
             allowed: bool [span], of those that are there.
         """
         found, new, _ = self._scored(features)
-        known, span, n = found.pairs.right, np.int32(self.span), len(self.extractor)
+        known = found.pairs.right
         if allowed[known].all():
             return found
         with stage("search"):
-            rows = np.setdiff1d(self.extractor.nearest_among(new, 0, self.delta, allowed), known).astype(np.int32)
+            rows = np.setdiff1d(self.extractor.nearest_among(new, 0, self.delta, allowed), known)
+        return self._with_more(found, new, rows.astype(np.int32))
+
+    def query_with(self, features: Features, row: int) -> QueryPairs:
+        """Score one posting that is not there, as `query` does, with a row as if it were one of its candidates."""
+        found, new, _ = self._scored(features)
+        return self._with_more(found, new, np.setdiff1d(np.array([row], np.int32), found.pairs.right))
+
+    def _with_more(self, found: QueryPairs, new: Profiles, rows: NDArray[np.int32]) -> QueryPairs:
+        """The pairs of one query, and behind them those with more rows, ascending, each as if it were one more."""
+        known, span, n = found.pairs.right, np.int32(self.span), len(self.extractor)
         with stage("score"):
             extractor, (base, later) = self.extractor, np.split(rows, [np.searchsorted(rows, n)])
             query, scores = np.zeros(len(rows), np.intp), found.pairs.first

@@ -184,12 +184,12 @@ class Matcher:
             RequestUnanswerable: there is no model or encoder that could do this.
         """
         if self.probability is None:
-            if title or not image:
+            if not image:
                 raise MatcherNeeded("matching by title")
             return self._wanted_by_similarity(self._deciding(options))
         self.probability.rule(options.target, options.min_probability)
         self.probability.check_signals(image=image, title=title)
-        compared = self._compared(options)
+        compared = self.compared(options)
         if not image:
             if options.min_similarity is not None:
                 raise SignalNeeded("min_similarity takes an image, got a title only")
@@ -217,6 +217,11 @@ class Matcher:
         """Features of postings that have these images and no title; raises MatcherNeeded."""
         return self._made.of_images(self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)])
 
+    def features_of(self, query: Query) -> Features:
+        """Features of a query, whose image is left out where it is no evidence; raises MatcherNeeded."""
+        image = None if query.image is None else self.evidence(query.image)
+        return self._made.of_images(self.trained("matching by title"), [query.title], [image])
+
     def decision(self, options: Options, encoders: Collection[str] = ()) -> Decision:
         """The decision rule of some options.
 
@@ -229,7 +234,7 @@ class Matcher:
         """
         if self.probability is None:
             return similarity_decision(self._deciding(options), options)
-        rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
+        rule, compared = self.probability.rule(options.target, options.min_probability), self.compared(options)
         models = dict(self.models)
         if compared is not None and compared.encoder.key in encoders:
             models |= compared.encoder.versions
@@ -246,7 +251,7 @@ class Matcher:
         image = query.image
         if self.probability is not None:
             found = self._by_probability(self.probability, query, options)
-        elif query.title or image is None:
+        elif image is None:
             raise MatcherNeeded("matching by title")
         else:
             search = self._deciding(options)
@@ -266,7 +271,7 @@ class Matcher:
         if self.probability is None:
             found = similar_to_posting(self._deciding(options), posting_id, options, self.feedback, allowed)
         else:
-            rule, compared = self.probability.rule(options.target, options.min_probability), self._compared(options)
+            rule, compared = self.probability.rule(options.target, options.min_probability), self.compared(options)
             embedding = None if compared is None else compared.embedding(posting_id)
             ranked = match_row(self.probability, row, rule, allowed)
             found = self._explained(self.probability, ranked, options, compared, embedding)
@@ -278,21 +283,20 @@ class Matcher:
             raise MatcherNeeded("target" if options.target is not None else "min_probability")
         return self.encoder(options.encoder, "matching without a matcher")
 
-    def _compared(self, options: Options) -> SimilaritySearch | None:
+    def compared(self, options: Options) -> SimilaritySearch | None:
         """The encoder whose similarity is given beside probabilities; None where none is held and none is wanted."""
         if options.encoder is None and options.min_similarity is None and not self.named:
             return None
         return self.encoder(options.encoder, "min_similarity" if options.encoder is None else "encoder")
 
     def _by_probability(self, search: ProbabilitySearch, query: Query, options: Options) -> Result:
-        rule, compared = search.rule(options.target, options.min_probability), self._compared(options)
+        rule, compared = search.rule(options.target, options.min_probability), self.compared(options)
         if query.image is None and options.min_similarity is not None:
             raise SignalNeeded("min_similarity takes an image, got a title only")
         image = None if query.image is None else self.evidence(query.image)
         if image is not query.image and not search.compares(title=bool(query.title)):
             return Result(Matches([]), self.decision(options))
-        features = self._made.of_images(search, [query.title], [image])
-        found = match_query(search, features, rule, self.allowed(options.filter))
+        found = match_query(search, self.features_of(query), rule, self.allowed(options.filter))
         embedding = None
         if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
             embedding = query.image.embeddings[compared.encoder.key][np.newaxis]

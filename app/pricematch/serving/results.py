@@ -12,6 +12,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, PairFeedback
 from pricematch.errors import ImageError
 from pricematch.matching.clusters import Clusters
+from pricematch.matching.comparison import Comparison
 from pricematch.matching.queries import Decision, Result
 from pricematch.matching.review import Unsure
 from pricematch.serving.snapshots import Snapshot
@@ -33,6 +34,23 @@ class MatchedEach:
     snapshot: Snapshot
     decision: Decision
     each: Sequence[Result | ImageError]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedItem:
+    """One of two postings that are compared: a stored one by its id, or the image and title of another."""
+
+    posting_id: str | None
+    image: bytes | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is known of two postings."""
+
+    snapshot: Snapshot
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True)

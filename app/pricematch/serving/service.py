@@ -38,6 +38,7 @@ from pricematch.errors import (
     StoreError,
 )
 from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
+from pricematch.matching.comparison import compare, wanted_to_compare
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.review import review
 from pricematch.pairs.thresholds import Target
@@ -57,6 +58,8 @@ from pricematch.serving.results import (
     ChangedEach,
     ChangesRead,
     Clustered,
+    Compared,
+    ComparedItem,
     Declared,
     DeclaredFields,
     FeedbackPage,
@@ -176,6 +179,26 @@ class Service(Readiness):
         async with self._workers.request():
             run = self._workers.match
             return Matched(snapshot, await self._results.match_posting(snapshot.matcher, posting_id, options, run))
+
+    async def compare(self, left: ComparedItem, right: ComparedItem, options: Options) -> Compared:
+        """How probable it is that two postings are the same product; raises PostingNotFound, and as `match`."""
+        backend, snapshot = self._ready, self.snapshot
+        matcher = snapshot.matcher
+        for item in (left, right):
+            if item.posting_id is not None:
+                matcher.catalogue.row(item.posting_id)
+        wanted = wanted_to_compare(matcher, options)
+        images = [item.image for item in (left, right) if item.image is not None]
+        async with self._workers.request():
+            found = await self._image_features.features(images, wanted, backend.features) if images else []
+            bad = next((it for it in found if isinstance(it, ImageError)), None)
+            if bad is not None:
+                raise bad
+            features = iter(it for it in found if isinstance(it, ImageFeatures))
+            one, other = (
+                it.posting_id or Query(it.title, None if it.image is None else next(features)) for it in (left, right)
+            )
+            return Compared(snapshot, await self._workers.match(compare, matcher, one, other, options))
 
     async def cluster(self, options: ClusterOptions, images: Sequence[bytes]) -> Clustered:
         """The clusters of stored postings and images; a bad item gets its own problem and does not fail the rest.

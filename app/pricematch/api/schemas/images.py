@@ -19,6 +19,8 @@ def read_image(value: Any) -> bytes:
     Raises:
         PydanticCustomError: it is no such text.
     """
+    if isinstance(value, bytes):  # of a form
+        return value
     if not isinstance(value, str):
         raise PydanticCustomError("image", "expected an image as text in Base64 or a data: URI")
     data = value
