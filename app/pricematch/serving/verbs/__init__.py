@@ -1,0 +1,1 @@
+"""Verbs of the service, a file for what they are about."""

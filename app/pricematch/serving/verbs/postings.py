@@ -1,0 +1,140 @@
+"""Verbs on stored postings and their images."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import BinaryIO
+
+from pricematch.catalogue.features import Wanted
+from pricematch.catalogue.filters import Filter
+from pricematch.catalogue.records import ANYHOW, Condition, Patch, Put, Stored
+from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, StoreError
+from pricematch.serving.change_batches import AT_ONCE, WantedChange, change_each
+from pricematch.serving.filtered_pages import filtered_page
+from pricematch.serving.intake import Offered
+from pricematch.serving.patches import PostingPatch
+from pricematch.serving.results import ChangedEach, Page, PutResult
+from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.verbs.verbs import Verbs
+from pricematch.store.ports import ChangeOutcome
+
+_log = logging.getLogger("pricematch")
+
+
+class PostingVerbs(Verbs):
+    """Read, put, patch and remove postings."""
+
+    async def postings(self, after: str, limit: int, condition: Filter | None = None) -> Page:
+        """The first `limit` stored postings whose ids are greater than `after`, and of which a filter holds.
+
+        Raises FieldNotDeclared.
+        """
+        backend = self._ready
+        if condition is not None:
+            return await self._workers.store(filtered_page, backend.snapshot, condition, after, limit)
+
+        def page() -> Page:
+            found = backend.intake.store.page(after, limit + 1)
+            postings = [stored.posting for stored in found[:limit]]
+            return Page(backend.snapshot, backend.intake.store.count(), postings, len(found) > limit)
+
+        return await self._workers.store(page)
+
+    async def posting(self, posting_id: str) -> tuple[Stored, Snapshot]:
+        """A stored posting, and the newest snapshot; raises PostingNotFound."""
+        backend = self._ready
+        if (stored := await self._workers.store(backend.intake.store.get, posting_id)) is None:
+            raise PostingNotFound(posting_id)
+        return stored, backend.snapshot
+
+    def image_name(self, posting_id: str) -> str:
+        """The name of a stored posting's image, its digest; raises PostingNotFound, ImageUnavailable."""
+        if (name := self.snapshot.matcher.catalogue.posting(posting_id).image) is None:
+            raise ImageUnavailable(f"posting {posting_id!r} has no image here")
+        return name
+
+    async def thumbnail(self, posting_id: str, side: int) -> bytes:
+        """A JPEG of a stored posting's image whose longer side has `side` pixels, or as many as there are.
+
+        Raises PostingNotFound, ImageError, Overloaded, DeadlineExceeded, NotReady.
+        """
+        backend, name = self._ready, self.image_name(posting_id)
+
+        async def compute() -> bytes:
+            file, _ = await self.image(posting_id)
+            with file:
+                content = await self._workers.store(file.read)
+            return (await self._features(backend, content, Wanted(thumbnail_side=side))).thumbnail
+
+        async with self._workers.request():
+            return await self._thumbnails.thumbnail(name, side, compute)
+
+    async def image(self, posting_id: str) -> tuple[BinaryIO, str]:
+        """The file of a stored posting's image, to be closed, and its media type.
+
+        Raises PostingNotFound, ImageUnavailable.
+        """
+        backend, name = self._ready, self.image_name(posting_id)
+        try:
+            return await self._workers.store(backend.opened, name)
+        except ImageError as error:
+            # the reason names a path of the server: it is for the log alone
+            _log.warning("the image of posting %s: %s", posting_id, error)
+            raise ImageUnavailable(f"the image of posting {posting_id!r} cannot be read") from error
+
+    async def put(self, offered: Offered) -> PutResult:
+        """Store a posting in place of the one with its id; the next query finds it.
+
+        Raises:
+            ImageError: its image cannot be used.
+            ConditionFailed: the stored one is not as the condition says.
+            StoreError, Overloaded, DeadlineExceeded, NotReady, ModelOutputError: nothing is changed.
+        """
+        backend = self._ready
+        async with self._workers.request():
+            put = Put(offered.posting, None, offered.condition)
+            if offered.image is not None:
+                form = await self._stored_form(backend, offered.image)
+                put = replace(put, image=form.stored_form, posting=replace(offered.posting, image=form.digest.hex()))
+            kept, snapshot = await self._workers.match(backend.intake.put, put)
+        return PutResult(snapshot, put.posting, kept)
+
+    async def patch(self, patch: PostingPatch) -> PutResult:
+        """Change some of a stored posting, as it is when its turn comes; the next query finds it.
+
+        Raises:
+            PostingNotFound: there is none.
+            FieldInvalid: it would not be as it must be.
+            ImageError, ConditionFailed, StoreError, …: as `put`.
+        """
+        backend = self._ready
+        async with self._workers.request():
+            digest = content = None
+            if patch.image is not None:
+                await self.posting(patch.posting_id)
+                form = await self._stored_form(backend, patch.image)
+                digest, content = form.digest.hex(), form.stored_form
+            change = partial(patch.applied, image=digest)
+            stored = Patch(patch.posting_id, change, content, patch.condition)
+            posting, kept, snapshot = await self._workers.match(backend.intake.patch, stored)
+        return PutResult(snapshot, posting, kept)
+
+    async def change_each(self, changes: Sequence[WantedChange]) -> ChangedEach:
+        """Put, patch and remove postings, each by itself; raises StoreError where none could be stored, NotReady."""
+        intake, outcomes, snapshot = self._ready.intake, list[ChangeOutcome](), self.snapshot
+        for first in range(0, len(changes), AT_ONCE):
+            piece = changes[first : first + AT_ONCE]
+            try:
+                found, snapshot = await self._workers.store(change_each, intake, piece)
+            except StoreError as error:
+                if not first:
+                    raise
+                outcomes += [error] * (len(changes) - first)
+                break
+            outcomes += found
+        return ChangedEach(snapshot, outcomes)
+
+    async def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
+        """Remove a posting: whether it was there, and the catalogue's version; raises ConditionFailed, StoreError."""
+        return await self._workers.store(self._ready.intake.remove, posting_id, condition)

@@ -1,0 +1,117 @@
+"""Verbs that find and compare postings."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.catalogue.feedback import among, contradictions
+from pricematch.catalogue.filters import Filter
+from pricematch.errors import ImageError
+from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
+from pricematch.matching.comparison import compare, wanted_to_compare
+from pricematch.matching.queries import Options, Query, Result
+from pricematch.matching.review import review
+from pricematch.pairs.thresholds import Target
+from pricematch.serving.exclusions import unlike_posting
+from pricematch.serving.results import Clustered, Compared, ComparedItem, Matched, MatchedEach, Reviewed
+from pricematch.serving.verbs.verbs import Verbs
+
+
+class QueryVerbs(Verbs):
+    """Match, compare, cluster, review."""
+
+    async def match(self, image: bytes | None, title: str, options: Options) -> Matched:
+        """The matches of an image, a title, or both.
+
+        Raises:
+            FieldNotDeclared: the filter would look into too many postings.
+            ImageError: the image cannot be used.
+            RequestUnanswerable: nothing that is held could answer this.
+            Overloaded, DeadlineExceeded, NotReady, ModelOutputError: not now.
+        """
+        backend, snapshot = self._ready, self.snapshot
+        wanted = snapshot.matcher.wanted(options, image=image is not None, title=bool(title))
+        async with self._workers.request():
+            features = None if image is None else await self._features(backend, image, wanted)
+            run, query = self._workers.match, Query(title, features)
+            return Matched(snapshot, await self._results.match(snapshot.matcher, query, options, run))
+
+    async def match_each(self, images: Sequence[bytes], options: Options) -> MatchedEach:
+        """The matches of several images, each by itself; a bad one fails alone. Raises as `match`."""
+        backend, snapshot = self._ready, self.snapshot
+        matcher = snapshot.matcher
+        wanted = matcher.wanted(options, image=True, title=False)
+
+        def match(found: Sequence[ImageFeatures | ImageError]) -> list[Result | ImageError]:
+            # one by one: in a catalogue that had the others, each would be less probable
+            return [it if isinstance(it, ImageError) else matcher.match(Query("", it), options) for it in found]
+
+        async with self._workers.request():
+            found = await self._image_features.features(images, wanted, backend.features)
+            each = await self._workers.match(match, found)
+        return MatchedEach(snapshot, matcher.decision(options, wanted.encoders), each)
+
+    async def matches_of(self, posting_id: str, options: Options, exclude: Sequence[str] = ()) -> Matched:
+        """The matches of a stored posting, itself excluded.
+
+        Args:
+            posting_id: of the posting.
+            options: which are wanted.
+            exclude: see `unlike_posting`, whose errors are raised.
+
+        Raises PostingNotFound, and as `match`.
+        """
+        snapshot = self.snapshot
+        options = replace(options, filter=unlike_posting(options.filter, exclude, snapshot, posting_id))
+        async with self._workers.request():
+            run = self._workers.match
+            return Matched(snapshot, await self._results.match_posting(snapshot.matcher, posting_id, options, run))
+
+    async def compare(self, left: ComparedItem, right: ComparedItem, options: Options) -> Compared:
+        """How probable it is that two postings are the same product; raises PostingNotFound, and as `match`."""
+        backend, snapshot = self._ready, self.snapshot
+        matcher = snapshot.matcher
+        for item in (left, right):
+            if item.posting_id is not None:
+                matcher.catalogue.row(item.posting_id)
+        wanted = wanted_to_compare(matcher, options)
+        images = [item.image for item in (left, right) if item.image is not None]
+        async with self._workers.request():
+            found = await self._image_features.features(images, wanted, backend.features) if images else []
+            bad = next((it for it in found if isinstance(it, ImageError)), None)
+            if bad is not None:
+                raise bad
+            features = iter(it for it in found if isinstance(it, ImageFeatures))
+            one, other = (
+                it.posting_id or Query(it.title, None if it.image is None else next(features)) for it in (left, right)
+            )
+            return Compared(snapshot, await self._workers.match(compare, matcher, one, other, options))
+
+    async def cluster(self, options: ClusterOptions, images: Sequence[bytes]) -> Clustered:
+        """The clusters of stored postings and images; a bad item gets its own problem and does not fail the rest.
+
+        Raises LimitExceeded where more pairs are within eps than may be, and as `match`.
+        """
+        backend, snapshot = self._ready, self.snapshot
+        wanted = wanted_for_clusters(snapshot.matcher, options) if images else Wanted()
+
+        def work(found: Sequence[ImageFeatures | ImageError]) -> Clustered:
+            batch, decision = cluster(snapshot.matcher, options, found)
+            against = among(contradictions(snapshot.matcher.feedback), set(batch.posting_ids))
+            return Clustered(snapshot, batch, decision, against)
+
+        async with self._workers.request():
+            found = await self._image_features.features(images, wanted, backend.features) if images else []
+            return await self._workers.alone(work, found)
+
+    async def review(self, target: Target | None, limit: int, condition: Filter | None = None) -> Reviewed:
+        """The pairs whose feedback would teach most, of both of whose postings a filter holds.
+
+        Raises RequestUnanswerable, FieldNotDeclared, Overloaded, DeadlineExceeded.
+        """
+        snapshot = self.snapshot
+        search = snapshot.matcher.trained("a review")
+        decision, rule = snapshot.matcher.decision(Options(target=target)), search.rule(target, None)
+        async with self._workers.request():
+            allowed = await self._workers.match(snapshot.matcher.allowed, condition)
+            return Reviewed(snapshot, decision, await self._workers.alone(review, search, rule, limit, allowed))

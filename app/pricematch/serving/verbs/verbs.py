@@ -1,0 +1,76 @@
+"""What all verbs of the service share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.errors import ImageError
+from pricematch.serving.backend import Backend, Readiness, Workers
+from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache, ThumbnailCache
+from pricematch.serving.change_readers import Arrivals, ChangeReaders, Telling
+from pricematch.settings import Settings
+
+
+class Verbs(Readiness):
+    """What all verbs share: threads, caches, and whoever reads changes.
+
+    Attributes:
+        settings: of the service.
+        arrivals: of versions that serve.
+        telling: how each webhook is told of changes.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self._workers = Workers(settings)
+        self._image_features = FeatureCache(settings.max_cached_feature_bytes)
+        self._results = ResultCache(settings.max_cached_result_bytes)
+        self._thumbnails = ThumbnailCache(settings.max_cached_thumbnail_bytes)
+        self.arrivals = Arrivals()
+        self.telling: Sequence[Telling] = ()
+        self._readers = ChangeReaders(settings.max_feed_readers, self.arrivals)
+
+    @property
+    def caches(self) -> Mapping[str, BoundedCache[Any]]:
+        """What is kept for requests that come again, by what is kept."""
+        return {"features": self._image_features, "results": self._results, "thumbnails": self._thumbnails}
+
+    @property
+    def change_readers(self) -> int:
+        """How many read the changes now, or wait for some."""
+        return len(self._readers)
+
+    def open(self, backend: Backend) -> None:
+        """Answer from now on."""
+        super().open(backend)
+        backend.intake.snapshots.tell(self.arrivals.come)
+
+    def drain(self) -> None:
+        """Report not ready from now on, and let nobody wait for changes; requests are still answered."""
+        super().drain()
+        self.arrivals.end()
+
+    def close(self) -> None:
+        """Let no further work begin."""
+        self._workers.close()
+
+    def check_room(self) -> None:
+        """Raise Overloaded while as many requests are worked on, or wait for it, as may."""
+        self._workers.check_room()
+
+    async def _features(self, backend: Backend, image: bytes, wanted: Wanted) -> ImageFeatures:
+        """The features of one image; raises ImageError, and as `match`."""
+        [found] = await self._image_features.features([image], wanted, backend.features)
+        if isinstance(found, ImageError):
+            raise found
+        return found
+
+    async def _stored_form(self, backend: Backend, image: bytes) -> ImageFeatures:
+        """The stored form of an image, whose features are computed and kept if they are not; raises ImageError."""
+        form = await self._features(backend, image, Wanted(stored_form=True))
+        images, matcher = backend.intake.images, backend.snapshot.matcher
+        for wanted in await self._workers.store(images.lacking, [form.digest], matcher.wanted_of_stored):
+            found = await self._features(backend, form.stored_form, wanted)
+            await self._workers.store(images.keep, [found])
+        return form
