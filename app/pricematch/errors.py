@@ -17,7 +17,8 @@ PricematchError
 │   ├── ImageTooLarge         more pixels than the limit
 │   ├── ImageTooSmall         fewer pixels a side than the limit
 │   ├── ImageTooComplex       it takes longer to decode than the limit
-│   └── ImageUnavailable      a posting's image is missing or must not be opened
+│   ├── ImageUnavailable      a posting's image is missing or must not be opened
+│   └── ImageNotFetched       what is at a URL cannot be had, or may not be
 ├── LimitExceeded             more items than a request may hold
 ├── RequestUnanswerable       the service holds nothing to answer this with
 │   ├── MatcherNeeded         only a matcher could
@@ -207,6 +208,10 @@ class ImageError(PricematchError):
 
 class ImageEmpty(ImageError):
     """The image has no bytes."""
+
+
+class ImageNotFetched(ImageError):
+    """What is at a URL cannot be had, or may not be asked for."""
 
 
 class ImageTypeUnsupported(ImageError):

@@ -167,6 +167,12 @@ class Settings(BaseSettings):
     """What signs that, whsec_ and Base64 of 24 to 64 random bytes; needed where there are webhooks."""
     webhook_private_addresses: bool = False
     """Let webhooks be at addresses that are not public, such as this machine's or its network's."""
+    image_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    """Names of the hosts that images are fetched from where a request names a URL, with commas between them; none."""
+    image_host_private_addresses: bool = False
+    """Let them be at addresses that are not public, such as this machine's or its network's."""
+    fetch_seconds: float = Field(default=5.0, gt=0, le=60)
+    """Seconds that an image may take to be fetched."""
     metrics: Literal["key", "open", "off"] = "key"
     """Who may read /metrics: those with a key of scope read, where there are keys; everybody; nobody."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()

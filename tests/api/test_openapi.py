@@ -41,7 +41,7 @@ def test_every_documented_way_to_send_an_image_works(client: TestClient, documen
     content = document["paths"]["/v1/match"]["post"]["requestBody"]["content"]
     assert set(content) == {"multipart/form-data", "application/json", "image/*", "application/octet-stream"}
     assert set(content["multipart/form-data"]["schema"]["properties"]) == {
-        *("image", "title", "images"),
+        *("image", "image_url", "title", "images"),
         *("filter", "exclude", "metadata"),
     }
     assert client.post("/match", files={"image": image_bytes("#ff0000")}).status_code == 200

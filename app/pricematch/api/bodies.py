@@ -1,8 +1,8 @@
 """Reads the bodies of requests to match or cluster postings; parts of it read those to store them, too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
@@ -23,6 +23,7 @@ from pricematch.api.forms import Parts, once, only, open_form
 from pricematch.api.limits import allow_large
 from pricematch.api.schemas.clusters import ClusterJson, ClusterRequest
 from pricematch.api.schemas.filters import NarrowedRequest
+from pricematch.api.schemas.images import MAX_URL_CHARS
 from pricematch.api.schemas.matches import MatchRequest
 from pricematch.catalogue.metadata import METADATA, read_json_value
 from pricematch.catalogue.postings import decode_byte_escapes
@@ -35,6 +36,9 @@ _UTF8_BYTES_PER_CHARACTER = 4
 JSON_BYTES_PER_BYTE = 6  # an escape such as \\u0061
 _JSON_BYTES_PER_POSTING = 448  # an id of at most 128 bytes, escaped as \\u…, with quotes, comma and indentation
 _NAME = 255
+IMAGE_URL = "image_url"
+Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
+"""Gives the image at a URL; raises ImageError."""
 IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."}
 
 
@@ -56,6 +60,14 @@ async def fields_of(form: FormData) -> tuple[bytes | None, dict[str, str]]:
     once(form, set(form))
     fields = {name: value for name, value in form.items() if isinstance(value, str)}
     return (await _content(images[0]) if images else None), fields
+
+
+def url_of(fields: dict[str, Any]) -> str | None:
+    """The URL of an image, taken out of the text fields of a form; raises RequestValidationError for one too long."""
+    url: str | None = fields.pop(IMAGE_URL, None)
+    if url is not None and len(url) > MAX_URL_CHARS:
+        raise invalid(IMAGE_URL, f"expected at most {MAX_URL_CHARS} characters, got {len(url)}")
+    return url
 
 
 async def _content(part: UploadFile | str) -> bytes:
@@ -126,8 +138,19 @@ class SentImages:
     narrowing: NarrowedRequest = field(default_factory=NarrowedRequest)
 
 
-async def read_query(request: Request, settings: Settings) -> SentPosting | SentImages:
+async def image_of(image: bytes | None, url: str | None, fetch: Fetch) -> bytes | None:
+    """An image that was sent, or the one at a URL in its place; raises RequestValidationError for both, ImageError."""
+    if url is None:
+        return image
+    if image is not None:
+        raise invalid(IMAGE_URL, "expected either image or this, got both")
+    return await fetch(url)
+
+
+async def read_query(request: Request, settings: Settings, fetch: Fetch) -> SentPosting | SentImages:
     """The query of a /match request: a form with `image`, `title` or both, or with `images`; JSON; or an image as such.
+
+    `fetch` gives the image at a URL that stands in its place.
 
     Raises:
         HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
@@ -143,9 +166,9 @@ async def read_query(request: Request, settings: Settings) -> SentPosting | Sent
         if given.images:
             return _several(given, settings)
         narrowing: NarrowedRequest = given
-        image, title = given.image, given.title
+        image, title = await image_of(given.image, given.image_url, fetch), given.title
     elif kind == MULTIPART:
-        sent = await _read_match_form(request, settings)
+        sent = await _read_match_form(request, settings, fetch)
         if isinstance(sent, SentImages):
             return sent
         image, title, narrowing = sent.image, sent.title, sent.narrowing
@@ -164,7 +187,7 @@ def _narrowing_bytes(settings: Settings) -> int:
 
 def _several(given: MatchRequest, settings: Settings) -> SentImages:
     """Images that came in JSON; raises RequestValidationError for anything beside them."""
-    if beside := sorted({"title", "image"} & given.model_fields_set):
+    if beside := sorted({"title", "image", IMAGE_URL} & given.model_fields_set):
         raise invalid(beside[0], "expected either images or this, got both")
     images = _counted(given.images, settings.max_match_images)
     return SentImages(images, [None] * len(images), given)
@@ -177,14 +200,15 @@ def _counted(images: list[bytes], most: int) -> list[bytes]:
     return images
 
 
-async def _read_match_form(request: Request, settings: Settings) -> SentPosting | SentImages:
+async def _read_match_form(request: Request, settings: Settings, fetch: Fetch) -> SentPosting | SentImages:
     narrowing, most = NarrowedRequest.model_fields, max(field_bytes(settings), _narrowing_bytes(settings))
-    names = {"title", *narrowing}
+    names = {"title", IMAGE_URL, *narrowing}
     parts = Parts({"image", "images"}, names, settings.max_match_images, len(names), most)
     async with open_form(request, parts) as form:
         once(form, set(form) - {"image", "images"})
         if "images" not in form:
             image, fields = await fields_of(form)
+            image = await image_of(image, url_of(fields), fetch)
             return SentPosting(image, fields.pop("title", ""), _narrowing(fields))
         only(form, {"images", *narrowing})
         files = [cast("UploadFile", part) for part in form.getlist("images")]

@@ -7,13 +7,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.bodies import (
     IMAGE,
+    IMAGE_URL,
     JSON_BYTES_PER_BYTE,
     JSON_BYTES_PER_CHARACTER,
+    Fetch,
     described,
     field_bytes,
     fields_of,
+    image_of,
     raw_image,
     title_of,
+    url_of,
 )
 from pricematch.api.content import (
     JSON,
@@ -30,7 +34,7 @@ from pricematch.api.content import (
 from pricematch.api.forms import Parts, open_form
 from pricematch.api.limits import allow_large
 from pricematch.api.schemas.fields import MetadataIn
-from pricematch.api.schemas.images import EncodedImage
+from pricematch.api.schemas.images import EncodedImage, ImageUrl
 from pricematch.catalogue.labels import as_label
 from pricematch.catalogue.metadata import METADATA, parse_metadata, read_json_value
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
@@ -87,23 +91,36 @@ class PostingJson(PostingIn):
     """A posting in JSON, which has the image as a text."""
 
     image: EncodedImage | None = None
+    image_url: ImageUrl = None
 
 
 class PatchJson(PatchIn):
     """Changes in JSON, which have the image as a text."""
 
     image: EncodedImage | None = Field(default=None, description="Takes the place of the stored one; null removes it.")
+    image_url: ImageUrl = None
 
 
-_FORM = {"type": "object", "properties": {"image": IMAGE, **PostingIn.model_json_schema()["properties"]}}
-_PATCH_FORM = {"type": "object", "properties": {"image": IMAGE, **PatchIn.model_json_schema()["properties"]}}
+_URL = PostingJson.model_json_schema()["properties"][IMAGE_URL]
+_FORM = {
+    "type": "object",
+    "properties": {"image": IMAGE, IMAGE_URL: _URL, **PostingIn.model_json_schema()["properties"]},
+}
+_PATCH_FORM = {
+    "type": "object",
+    "properties": {"image": IMAGE, IMAGE_URL: _URL, **PatchIn.model_json_schema()["properties"]},
+}
 _PATCH = PatchJson.model_json_schema()
 BODY = described({MULTIPART: _FORM, JSON: PostingJson.model_json_schema(), "image/*": IMAGE, OCTETS: IMAGE})
 PATCH_BODY = described({MERGE_PATCH: _PATCH, JSON: _PATCH, MULTIPART: _PATCH_FORM})
 
 
-async def read_posting(request: Request, posting_id: str, condition: Condition, settings: Settings) -> Offered:
+async def read_posting(
+    request: Request, posting_id: str, condition: Condition, settings: Settings, fetch: Fetch
+) -> Offered:
     """The posting that a request brings: a form with `image`, `title` or both, JSON, or an image as such.
+
+    `fetch` gives the image at a URL that stands in its place.
 
     Raises:
         HTTPException: 415 for another content type or charset, 400 for a form that cannot be parsed, 413 for more JSON
@@ -119,9 +136,9 @@ async def read_posting(request: Request, posting_id: str, condition: Condition, 
     image: bytes | None = None
     if is_json(kind):
         given = sent = await read_json(request, PostingJson, _json_bytes(settings), images=True)
-        image = sent.image
+        image = await image_of(sent.image, sent.image_url, fetch)
     elif kind == MULTIPART:
-        image, fields = await _read_form(request, settings)
+        image, fields = await _read_form(request, settings, fetch)
         given = validated(PostingIn, fields)
     else:
         image, given = await raw_image(request, kind), PostingIn()
@@ -141,7 +158,9 @@ def offered(
     return Offered(Posting(posting_id, None, title, phash, label, metadata), image, condition)
 
 
-async def read_patch(request: Request, posting_id: str, condition: Condition, settings: Settings) -> PostingPatch:
+async def read_patch(
+    request: Request, posting_id: str, condition: Condition, settings: Settings, fetch: Fetch
+) -> PostingPatch:
     """The changes that a request brings: JSON Merge Patch or a form; an `image` takes the place of the stored one.
 
     Raises as `read_posting`; what is wrong only together with what is stored is told when it is applied.
@@ -152,9 +171,9 @@ async def read_patch(request: Request, posting_id: str, condition: Condition, se
     image: bytes | None = None
     if is_json(kind):
         given = sent = await read_json(request, PatchJson, _json_bytes(settings), images=True)
-        image = sent.image
+        image = await image_of(sent.image, sent.image_url, fetch)
     elif kind == MULTIPART:
-        image, fields = await _read_form(request, settings)
+        image, fields = await _read_form(request, settings, fetch)
         given = validated(PatchIn, fields)
     else:
         refuse_type(kind, MERGE_PATCH, JSON, MULTIPART)
@@ -179,12 +198,13 @@ def patched(
     return PostingPatch(posting_id, changed, metadata, image, condition)
 
 
-async def _read_form(request: Request, settings: Settings) -> tuple[bytes | None, dict[str, Any]]:
+async def _read_form(request: Request, settings: Settings, fetch: Fetch) -> tuple[bytes | None, dict[str, Any]]:
     """The image of a form, and its other fields; metadata, which is text of JSON, as the value it is."""
-    names, most = PostingIn.model_fields, max(field_bytes(settings), _json_bytes(settings))
+    names, most = {*PostingIn.model_fields, IMAGE_URL}, max(field_bytes(settings), _json_bytes(settings))
     async with open_form(request, Parts({"image"}, names, 1, len(names), most)) as form:
         image, texts = await fields_of(form)
     fields: dict[str, Any] = dict(texts)
+    image = await image_of(image, url_of(fields), fetch)
     if METADATA in fields:
         fields[METADATA] = read_json_value(fields[METADATA], METADATA)
     return image, fields

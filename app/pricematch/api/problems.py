@@ -23,6 +23,7 @@ _TYPE_PREFIX = "urn:pricematch:problem:"
 _log = logging.getLogger("pricematch")
 
 _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
+    errors.ImageNotFetched: (422, "image-not-fetched"),
     errors.ImageEmpty: (422, "image-empty"),
     errors.ImageCorrupt: (422, "image-corrupt"),
     errors.ImageTooSmall: (422, "image-too-small"),

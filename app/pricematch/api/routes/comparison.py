@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from pricematch.api.bodies import IMAGE, JSON_BYTES_PER_CHARACTER, described, field_bytes, title_of
+from pricematch.api.bodies import IMAGE, IMAGE_URL, JSON_BYTES_PER_CHARACTER, described, field_bytes, image_of, title_of
 from pricematch.api.content import (
     JSON,
     MULTIPART,
@@ -22,12 +22,13 @@ from pricematch.api.limits import allow_large
 from pricematch.api.problems import responses
 from pricematch.api.schemas.comparison import CompareOptions, CompareRequest, ComparisonOut, ItemIn, comparison_fields
 from pricematch.serving.results import ComparedItem
+from pricematch.serving.service import Service
 from pricematch.settings import Settings
 
 router = APIRouter(tags=["match"])
 _SIDES = ("left", "right")
 _OPTIONS = CompareOptions.model_json_schema()["properties"]
-_TEXTS = {f"{side}_{name}": {"type": "string"} for side in _SIDES for name in ("posting_id", "title")}
+_TEXTS = {f"{side}_{name}": {"type": "string"} for side in _SIDES for name in ("posting_id", "title", IMAGE_URL)}
 _FORM = {
     "type": "object",
     "description": "Of each side its `posting_id`; or `title`, `image` or both.",
@@ -52,7 +53,7 @@ async def compare(request: Request, service: ReadyService) -> Response:
     """How probable it is that two postings, stored or not, are the same product, and why; nothing is stored."""
     started = time.perf_counter()
     given = await _read(request, service.settings)
-    left, right = (_item(side, service.settings) for side in (given.left, given.right))
+    left, right = [await _item(side, service) for side in (given.left, given.right)]
     found = await while_connected(request, service.compare(left, right, given.options()))
     return written(comparison_fields(found, started))
 
@@ -78,5 +79,6 @@ async def _read(request: Request, settings: Settings) -> CompareRequest:
         return validated(CompareRequest, values)
 
 
-def _item(given: ItemIn, settings: Settings) -> ComparedItem:
-    return ComparedItem(given.posting_id, given.image, title_of(given.title, settings))
+async def _item(given: ItemIn, service: Service) -> ComparedItem:
+    image = await image_of(given.image, given.image_url, service.fetched)
+    return ComparedItem(given.posting_id, image, title_of(given.title, service.settings))

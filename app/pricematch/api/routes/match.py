@@ -27,6 +27,7 @@ _FORM = {
     "properties": {
         "image": IMAGE,
         "title": _JSON["properties"]["title"],
+        "image_url": _JSON["properties"]["image_url"],
         "images": {"type": "array", "items": IMAGE},
         **NarrowedRequest.model_json_schema()["properties"],
     },
@@ -46,7 +47,7 @@ async def match(
 ) -> Response:
     """Postings that are the same product as an image, a title, or both, the surest first; or as each of `images`."""
     started = time.perf_counter()
-    sent = await read_query(request, service.settings)
+    sent = await read_query(request, service.settings, service.fetched)
     options = narrowed(query.options(), query.narrowing, sent.narrowing, service.settings)
     if isinstance(sent, SentImages):
         each = await while_connected(request, service.match_each(sent.images, options))

@@ -74,6 +74,8 @@ def _read(item: dict[str, Any], settings: Settings) -> WantedChange:
     if not isinstance(op, str) or op not in KINDS:
         raise invalid("op", f"expected {', '.join(KINDS)}, got {str(op)[:80]!r}")
     given = validated(KINDS[op], item)
+    if not isinstance(given, DeleteChange) and given.image_url is not None:
+        raise invalid("image_url", "expected image: images of many items are sent, not fetched")
     if isinstance(given, DeleteChange):
         return Removal(given.posting_id, _condition(given.if_match))
     if isinstance(given, PatchChange):

@@ -114,7 +114,9 @@ async def put(
     if_none_match: _IfNoneMatch = None,
 ) -> StoredPostingOut:
     """Store a posting, all of it, in place of the one with its id; whoever asks next finds it."""
-    offered = await read_posting(request, posting_id, _condition(if_match, if_none_match), service.settings)
+    offered = await read_posting(
+        request, posting_id, _condition(if_match, if_none_match), service.settings, service.fetched
+    )
     found = await while_connected(request, service.put(offered))
     response.status_code = 201 if found.kept.outcome == "created" else 200
     return _stored(found, links, response)
@@ -136,7 +138,7 @@ async def patch(
     if_match: _IfMatch = None,
 ) -> StoredPostingOut:
     """Change some of a stored posting; what is left out stays. Whoever asks next finds it."""
-    changes = await read_patch(request, posting_id, _condition(if_match, None), service.settings)
+    changes = await read_patch(request, posting_id, _condition(if_match, None), service.settings, service.fetched)
     return _stored(await while_connected(request, service.patch(changes)), links, response)
 
 

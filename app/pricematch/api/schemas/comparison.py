@@ -15,7 +15,7 @@ from pricematch.api.schemas.fields import (
     finite,
     took_ms,
 )
-from pricematch.api.schemas.images import EncodedImage
+from pricematch.api.schemas.images import EncodedImage, ImageUrl
 from pricematch.api.schemas.matches import EvidenceOut, evidence_fields
 from pricematch.catalogue.records import Decision as Verdict
 from pricematch.matching.queries import DecidedBy, Options
@@ -33,10 +33,11 @@ class ItemIn(BaseModel):
     )
     title: str = Field(default="", description="Title of a posting.", examples=["Susu UHT coklat 200 ml isi 3"])
     image: EncodedImage | None = None
+    image_url: ImageUrl = None
 
     @model_validator(mode="after")
     def _either(self) -> "ItemIn":
-        given = bool(self.title) or self.image is not None
+        given = bool(self.title) or self.image is not None or self.image_url is not None
         if (self.posting_id is None) != given:
             got = "both" if given else "neither"
             raise ValueError(f"expected either posting_id, or a title, an image or both, got {got}")

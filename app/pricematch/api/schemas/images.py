@@ -5,7 +5,7 @@ import re
 from base64 import b64decode
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _DATA_URI = re.compile(r"data:[^,;]*(?:;[^,;=]+=[^,;]*)*;base64,", re.IGNORECASE)
@@ -34,6 +34,14 @@ def read_image(value: Any) -> bytes:
         raise PydanticCustomError("image", "expected Base64: {why}", {"why": str(error)}) from None
 
 
+MAX_URL_CHARS = 2048
+ImageUrl: TypeAlias = Annotated[
+    str | None,
+    Field(
+        max_length=MAX_URL_CHARS,
+        description="Where the image is instead, on a host that the setting `image_hosts` names: it is fetched.",
+    ),
+]
 EncodedImage: TypeAlias = Annotated[
     bytes,
     BeforeValidator(read_image),

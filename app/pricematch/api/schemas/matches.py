@@ -20,7 +20,7 @@ from pricematch.api.schemas.fields import (
     took_ms,
 )
 from pricematch.api.schemas.filters import ExcludeText, FilterText, NarrowedRequest
-from pricematch.api.schemas.images import EncodedImage
+from pricematch.api.schemas.images import EncodedImage, ImageUrl
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
 from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Matches, Options, Result
@@ -76,6 +76,7 @@ class MatchRequest(NarrowedRequest):
 
     title: str = Field(default="", description="Title of a posting.", examples=["Susu UHT coklat 200 ml isi 3"])
     image: EncodedImage | None = None
+    image_url: ImageUrl = None
     images: list[EncodedImage] = Field(default=[], description="Several images, and nothing beside them.")
 
 

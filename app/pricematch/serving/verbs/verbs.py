@@ -1,14 +1,21 @@
 """What all verbs of the service share."""
 
+import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
-from pricematch.errors import ImageError
+from pricematch.errors import AddressRefused, ImageError, ImageNotFetched, OutgoingError
 from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache, ThumbnailCache
 from pricematch.serving.change_readers import Arrivals, ChangeReaders, Telling
+from pricematch.serving.outgoing import Outgoing
 from pricematch.settings import Settings
+
+_log = logging.getLogger("pricematch")
+_FETCHES = 8
+"""Images that are fetched at a time, which bounds the memory they take."""
 
 
 class Verbs(Readiness):
@@ -27,6 +34,13 @@ class Verbs(Readiness):
         self._image_features = FeatureCache(settings.max_cached_feature_bytes)
         self._results = ResultCache(settings.max_cached_result_bytes)
         self._thumbnails = ThumbnailCache(settings.max_cached_thumbnail_bytes)
+        self._outgoing = Outgoing(
+            private=settings.image_host_private_addresses,
+            seconds=settings.fetch_seconds,
+            max_bytes=settings.max_image_bytes,
+            hosts=frozenset(settings.image_hosts),
+        )
+        self._fetches = asyncio.Semaphore(_FETCHES)
         self.arrivals = Arrivals()
         self.telling: Sequence[Telling] = ()
         self._readers = ChangeReaders(settings.max_feed_readers, self.arrivals)
@@ -58,6 +72,26 @@ class Verbs(Readiness):
     def check_room(self) -> None:
         """Raise Overloaded while as many requests are worked on, or wait for it, as may."""
         self._workers.check_room()
+
+    async def fetched(self, url: str) -> bytes:
+        """The image at a URL that a request names, without whatever this service could prove itself by.
+
+        Raises:
+            ImageNotFetched: the settings do not name its host, it is at no public address, or gave nothing in time.
+        """
+        if not self.settings.image_hosts:
+            raise ImageNotFetched("expected an image, got a URL: this service fetches none (setting image_hosts)")
+        try:
+            async with self._fetches:
+                found = await self._outgoing.fetch(url)
+        except AddressRefused as error:
+            _log.warning("an image was not fetched: %s", error)  # where a name leads inside is for the log alone
+            raise ImageNotFetched("expected a URL of a host that may be asked, at a public address") from error
+        except OutgoingError as error:
+            raise ImageNotFetched(f"no image could be fetched: {error}") from error
+        if not found.ok:
+            raise ImageNotFetched(f"no image could be fetched: its host answered {found.reason}")
+        return found.content
 
     async def _features(self, backend: Backend, image: bytes, wanted: Wanted) -> ImageFeatures:
         """The features of one image; raises ImageError, and as `match`."""
