@@ -46,14 +46,18 @@ def test_the_answer_names_method_eps_and_models(client: TestClient) -> None:
 def test_larger_catalogues_come_in_pages_that_together_are_the_whole(serve: Serve) -> None:
     whole = serve().post("/cluster", json={"posting_ids": "all"}).json()
     assert (whole["total_items"], whole["total_clusters"], whole["next_offset"]) == (7, 2, None)
-    client, items, found, pages, offset = serve(max_cluster_postings=3), [], [], 0, 0
-    while offset is not None:
-        body = client.post("/cluster", json={"posting_ids": "all", "offset": offset}).json()
-        assert (body["total_items"], body["total_clusters"]) == (7, 2)
-        items += body["items"]
-        found += body["clusters"]
-        pages, offset = pages + 1, body["next_offset"]
-    assert (items, found, pages) == (whole["items"], whole["clusters"], 3)
+    client = serve(max_cluster_postings=3)
+    for name, start in (("cursor", ""), ("offset", 0)):  # as a text and, as before, as a number
+        items, found, pages, place = [], [], 0, start
+        while place is not None:
+            body = client.post("/cluster", json={"posting_ids": "all", name: place}).json()
+            assert (body["total_items"], body["total_clusters"]) == (7, 2)
+            items += body["items"]
+            found += body["clusters"]
+            pages, place = pages + 1, body[f"next_{name}"]
+        assert (items, found, pages) == (whole["items"], whole["clusters"], 3)
+    both = client.post("/cluster", json={"posting_ids": "all", "cursor": "3", "offset": 3})
+    assert_problem(both, 422, "invalid-request")
 
 
 def test_a_limit_makes_pages_smaller_never_larger(serve: Serve) -> None:

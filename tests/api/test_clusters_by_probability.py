@@ -52,6 +52,7 @@ def test_clusters_come_with_their_cohesion_and_what_decided(by_probability: Test
         "probabilities": "calibrated",
         "total_items": 6,
         "total_clusters": 2,
+        "next_cursor": None,
         "next_offset": None,
         "total_contradictions": 0,
         "contradictions": [],

@@ -419,9 +419,12 @@ def test_jobs_are_listed_newest_first_in_pages(client: TestClient) -> None:
     first = client.get("/jobs", params={"limit": 3}).json()
     assert [f"/v1/jobs/{job['job_id']}" for job in first["jobs"]] == locations[::-1]
     assert (first["total"], first["next_offset"]) == (4, 3)
-    rest = client.get("/jobs", params={"limit": 3, "offset": 3}).json()
-    assert [(job["kind"], job["state"]) for job in rest["jobs"]] == [("seed", "done")]
-    assert rest["next_offset"] is None
+    for place in ({"offset": 3}, {"cursor": first["next_cursor"]}):
+        rest = client.get("/jobs", params={"limit": 3, **place}).json()
+        assert [(job["kind"], job["state"]) for job in rest["jobs"]] == [("seed", "done")]
+        assert (rest["next_offset"], rest["next_cursor"]) == (None, None)
+    client.delete(locations[0])
+    assert_problem(client.get("/jobs", params={"cursor": first["next_cursor"]}), 422, "invalid-request")
 
 
 def test_deleting_an_ended_job_keeps_what_it_stored(client: TestClient) -> None:

@@ -59,7 +59,7 @@ async def cluster(request: Request, service: ReadyService) -> Response:
 
 
 def _page(found: Clustered, query: ClusterRequest, limit: int, started: float) -> ClustersOut:
-    batch, decision, end = found.batch, found.decision, query.offset + limit
+    batch, decision, end = found.batch, found.decision, query.first + limit
     probable = decision.by == "probability"
     return ClustersOut(
         catalogue_version=found.snapshot.version,
@@ -73,11 +73,12 @@ def _page(found: Clustered, query: ClusterRequest, limit: int, started: float) -
         probabilities=decision.probabilities if probable else None,
         total_items=len(batch),
         total_clusters=len(batch.members),
+        next_cursor=str(end) if end < len(batch) else None,
         next_offset=end if end < len(batch) else None,
         total_contradictions=len(found.contradictions),
         contradictions=contradictions_out(found.contradictions),
-        items=[_item(item) for item in batch.items(query.offset, limit)],
-        clusters=[_cluster(number, batch) for number in batch.clusters(query.offset, limit)],
+        items=[_item(item) for item in batch.items(query.first, limit)],
+        clusters=[_cluster(number, batch) for number in batch.clusters(query.first, limit)],
     )
 
 

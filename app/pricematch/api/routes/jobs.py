@@ -1,8 +1,10 @@
 """/jobs: what goes on behind the requests."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 
 from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
@@ -32,16 +34,33 @@ _JobId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a job.
 @router.get("/jobs", operation_id="listJobs", dependencies=[READ], responses=responses(422, 500, 503))
 async def jobs(
     service: ReadyService,
-    offset: Annotated[int, Query(ge=0, le=2**31, description="Leave out that many.")] = 0,
+    cursor: Annotated[
+        str, Query(pattern="^([0-9a-f]{32})?$", description="Where the page begins: a `next_cursor`.")
+    ] = "",
+    offset: Annotated[int, Query(ge=0, le=2**31, description="Leave out that many; `cursor` is better.")] = 0,
     limit: Annotated[int, Query(ge=1, le=_MAX_PAGE, description="Jobs at most.")] = _MAX_PAGE,
 ) -> JobsOut:
     """The jobs, the newest first; of those that have ended the last thousand are kept."""
-    every, end = await service.jobs(), offset + limit
+    every = await service.jobs()
+    first = offset + _place([job.job_id for job in every], cursor)
+    page, more = every[first : first + limit], first + limit < len(every)
     return JobsOut(
         total=len(every),
-        jobs=[JobOut.model_validate(job_fields(job)) for job in every[offset:end]],
-        next_offset=end if end < len(every) else None,
+        jobs=[JobOut.model_validate(job_fields(job)) for job in page],
+        next_cursor=page[-1].job_id if more else None,
+        next_offset=first + limit if more and not cursor else None,
     )
+
+
+def _place(job_ids: Sequence[str], cursor: str) -> int:
+    """Where the page behind a job begins; raises RequestValidationError where that was forgotten."""
+    if not cursor:
+        return 0
+    try:
+        return job_ids.index(cursor) + 1
+    except ValueError:
+        fault = {"type": "value_error", "loc": ("query", "cursor"), "msg": "expected one of a job that is kept"}
+        raise RequestValidationError([fault]) from None
 
 
 @router.post(

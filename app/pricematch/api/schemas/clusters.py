@@ -54,7 +54,12 @@ class ClusterRequest(BaseModel):
     min_probability: Annotated[MinProbability, Field(ge=LEAST_MEAN, le=1)] | None = None
     target: TargetName | None = None
     filter: FilterJson = None
-    offset: int = Field(default=0, ge=0, le=2**31, description="Leave out that many items: a page's `next_offset`.")
+    cursor: str = Field(
+        default="",
+        pattern=r"^([0-9]{1,9})?$",
+        description="Where the page begins: a `next_cursor` of the same request.",
+    )
+    offset: int = Field(default=0, ge=0, le=2**31, description="The same as a number: a page's `next_offset`.")
     limit: int = Field(
         default=100_000, ge=1, le=100_000, description="Items a page; no more than the service's own limit."
     )
@@ -65,7 +70,14 @@ class ClusterRequest(BaseModel):
         if given := sorted(others & self.model_fields_set):
             raise ValueError(f"method {self.method} takes no {', '.join(given)}")
         check_one_threshold(self.min_probability, self.target)
+        if self.cursor and self.offset:
+            raise ValueError("expected either cursor or offset, got both")
         return self
+
+    @property
+    def first(self) -> int:
+        """Position of the page's first item."""
+        return int(self.cursor or self.offset)
 
 
 class ClusterJson(ClusterRequest):
@@ -113,7 +125,8 @@ class ClustersOut(BaseModel):
     probabilities: ProbabilitiesField
     total_items: int = Field(description="Items of all pages.")
     total_clusters: int = Field(description="Clusters of all pages.")
-    next_offset: int | None = Field(description="Where the next page begins; null on the last.")
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+    next_offset: int | None = Field(description="The same as a number, `offset` of the next page.")
     total_contradictions: int = Field(
         ge=0, description="Of people's verdicts on postings of the batch; no verdict is dropped because of them."
     )

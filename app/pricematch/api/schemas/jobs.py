@@ -119,7 +119,10 @@ class JobsOut(BaseModel):
 
     total: int = Field(ge=0, description="Jobs of all pages.")
     jobs: list[JobOut]
-    next_offset: int | None = Field(description="`offset` of the next page; null on the last.")
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last.")
+    next_offset: int | None = Field(
+        description="`offset` of the next page; null on the last, and of a page that begins at a cursor."
+    )
 
 
 class EndedJobOut(JobOut):
