@@ -2,11 +2,14 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from pricematch.catalogue.metadata import Metadata
+from pricematch.catalogue.records import Put
 from pricematch.errors import StoreFull
 from pricematch.serving.change_batches import AT_ONCE
 from pricematch.store.ports import ChangeOutcome
@@ -167,3 +170,48 @@ def test_a_disk_that_is_full_changes_nothing_more(client: TestClient, monkeypatc
     assert [it["outcome"] for it in found] == ["created"] * AT_ONCE + ["failed"]
     assert found[-1]["problem"]["type"].endswith("storage-full")
     assert_problem(client.post("/postings:batch", json={"items": items}), 507, "storage-full")
+
+
+def removed(client: TestClient, **given: object) -> tuple[int, int]:
+    answer = client.delete("/postings", params=given)  # type: ignore[arg-type]
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["dry_run"] == bool(given.get("dry_run"))
+    return body["matched"], body["removed"]
+
+
+def test_postings_that_a_filter_holds_of_are_removed(client: TestClient) -> None:
+    """They may be counted before."""
+    changed(
+        client, *(put(f"n{number:03}", title="a", metadata={"seller": "x", "price": number}) for number in range(150))
+    )
+    assert removed(client, filter="seller=x;price=..99", dry_run=True) == (100, 0)
+    assert client.get("/postings").json()["total"] == 157
+    assert removed(client, filter="seller=x;price=..99", limit=70) == (100, 70)
+    assert removed(client, filter="seller=x;price=..99") == (30, 30)
+    assert removed(client, filter="seller=x;price=..99") == (0, 0)
+    left = [it["posting_id"] for it in client.get("/postings").json()["postings"]]
+    assert left[:50] == [f"n{number:03}" for number in range(100, 150)]
+    assert client.get("/postings").json()["total"] == 57
+
+
+def test_a_posting_that_has_changed_meanwhile_stays(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The filter must hold of it as it is stored when its turn comes."""
+    changed(client, put("a", title="a", metadata={"seller": "x"}), put("b", title="b", metadata={"seller": "x"}))
+    change_each = MemoryStore.change_each
+
+    def later(store: MemoryStore, changes: Sequence[Any]) -> Sequence[ChangeOutcome]:
+        monkeypatch.setattr(MemoryStore, "change_each", change_each)
+        [stored] = [it for it in store.page("", 100) if it.posting.posting_id == "a"]
+        store.put([Put(replace(stored.posting, metadata=Metadata({"seller": "y"})))])
+        return change_each(store, changes)
+
+    monkeypatch.setattr(MemoryStore, "change_each", later)
+    assert removed(client, filter="seller=x") == (2, 1)
+    assert client.get("/postings/a").json()["metadata"] == {"seller": "y"}
+
+
+@pytest.mark.parametrize("query", [{}, {"filter": "=a"}, {"filter": ""}, {"filter": "a=1", "limit": 0}], ids=str)
+def test_nothing_is_removed_without_a_filter(client: TestClient, query: dict[str, object]) -> None:
+    assert client.delete("/postings", params=query).status_code == 422  # type: ignore[arg-type]
+    assert client.get("/postings").json()["total"] == 7

@@ -169,6 +169,10 @@ class MemoryStore:
                 return self.put([change])[0]
             if isinstance(change, Patch):
                 return self.patch(change)[1]
+            stored = self.get(change.posting_id)
+            if stored is not None and change.when is not None and not change.when(stored.posting):
+                self._check(change.posting_id, change.condition)
+                return Removed(there=False)
             return Removed(self.delete(change.posting_id, change.condition))
         except (ConditionFailed, PostingNotFound, FieldInvalid, ImageUnavailable) as error:
             return error

@@ -23,7 +23,7 @@ from pricematch.catalogue.filters import (
     value_of,
     values_at,
 )
-from pricematch.catalogue.postings import Catalogue
+from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import FieldNotDeclared
 
 FieldType: TypeAlias = Literal["number", "text"]
@@ -153,14 +153,15 @@ class Fields:
     def declaring(self, declared: Sequence[Field], catalogue: Catalogue) -> "Fields":
         """The same with other declared fields, of the postings of a catalogue."""
         columns = {
-            it.name: self.columns.get(it.name) or FieldColumn.none().with_rows(catalogue.rows, _of(catalogue, it.name))
+            it.name: self.columns.get(it.name)
+            or FieldColumn.none().with_rows(catalogue.rows, _by_row(catalogue, it.name))
             for it in declared
         }
         return replace(self, declared={it.name: it for it in declared}, columns=columns)
 
     def changed(self, rows: NDArray[np.integer], catalogue: Catalogue) -> "Fields":
         """The same once some rows of a catalogue have other values, or are new."""
-        columns = {name: column.with_rows(rows, _of(catalogue, name)) for name, column in self.columns.items()}
+        columns = {name: column.with_rows(rows, _by_row(catalogue, name)) for name, column in self.columns.items()}
         return replace(self, columns=columns)
 
     def mask(self, condition: Filter, catalogue: Catalogue) -> _Mask:
@@ -210,26 +211,32 @@ class Fields:
                 f"{self.max_scanned} may be: declare it (PUT /fields/{name}, or pricematch fields declare {name}), or "
                 f"filter by a declared one besides"
             )
-        values, found = _of(catalogue, name), np.zeros(len(rows), np.bool_)
+        values, found = _by_row(catalogue, name), np.zeros(len(rows), np.bool_)
         found[[row for row in some.tolist() if any(map(test, values(row)))]] = True
         return found
 
 
-def field_values(catalogue: Catalogue, row: int, name: str) -> Sequence[Value]:
-    """The values of a field of the posting in a row, by the field's path."""
-    return _of(catalogue, name)(row)
+def field_values(posting: Posting, name: str) -> Sequence[Value]:
+    """The values of a field of a posting, by the field's path."""
+    return _of(name)(posting)
 
 
-def _of(catalogue: Catalogue, name: str) -> Callable[[int], Sequence[Value]]:
+def _by_row(catalogue: Catalogue, name: str) -> Callable[[int], Sequence[Value]]:
     """Gives the values of a field by row."""
+    values = _of(name)
+    return lambda row: values(catalogue[row])
+
+
+def _of(name: str) -> Callable[[Posting], Sequence[Value]]:
+    """Gives the values of a field by posting."""
     path = name.split(".")
     if name == POSTING_ID:
-        return lambda row: (value_of(catalogue[row].posting_id),)
+        return lambda posting: (value_of(posting.posting_id),)
     if name == LABEL_GROUP:
-        return lambda row: () if (group := catalogue[row].label_group) is None else (value_of(group),)
+        return lambda posting: () if posting.label_group is None else (value_of(posting.label_group),)
 
-    def values(row: int) -> Sequence[Value]:
-        top = catalogue.metadata_of(row).fields.get(path[0])
+    def values(posting: Posting) -> Sequence[Value]:
+        top = posting.metadata.fields.get(path[0])
         if top is None:
             return ()
         if len(path) == 1 and isinstance(top, str | int | float):  # which most are, and it is quicker

@@ -82,10 +82,12 @@ class Removal:
     Attributes:
         posting_id: of the posting.
         condition: if it does not hold, nothing is changed.
+        when: whether the stored posting is to be removed, else it stays, as it does if it is damaged; None: it is.
     """
 
     posting_id: str
     condition: Condition = ANYHOW
+    when: Callable[[Posting], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,5 +48,5 @@ def unlike_posting(
         if name == PRODUCT:
             parts += none_of(POSTING_ID, [value_of(it) for it in snapshot.with_product_of(row)])
         else:
-            parts += none_of(name, field_values(catalogue, row, name))
+            parts += none_of(name, field_values(catalogue[row], name))
     return both(condition, *parts)

@@ -115,6 +115,15 @@ class PutResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovedMatching:
+    """How many postings a filter held of, how many of them were removed, and a snapshot without these."""
+
+    snapshot: Snapshot
+    matched: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChangedEach:
     """What became of each of many changes, or why it was not made, and a snapshot that has them."""
 

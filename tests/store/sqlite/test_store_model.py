@@ -116,7 +116,7 @@ def drawn_change(draw: random.Random, version: int) -> Put | Patch | Removal:
     if kind < 0.8:
         name = None if image is None else name_of(image)
         return Patch(posting_id, lambda posting: replace(posting, image=name), image, condition)
-    return Removal(posting_id, condition)
+    return Removal(posting_id, condition, draw.choice((None, lambda posting: not posting.title)))
 
 
 def outcome(found: ChangeOutcome) -> object:

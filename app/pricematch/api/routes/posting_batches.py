@@ -1,8 +1,8 @@
-"""/postings:batch: many changes of postings in one request, each of which is made or has its own problem."""
+"""/postings:batch, and DELETE /postings: many changes of postings in one request."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 
 from pricematch.api.bodies import described
@@ -12,6 +12,7 @@ from pricematch.api.dependencies import WRITE, ReadyService
 from pricematch.api.limits import allow_large
 from pricematch.api.posting_bodies import offered, patched
 from pricematch.api.problems import Fault, Problem, faults_of, invalid_request, responses
+from pricematch.api.schemas.filters import NeededFilterText
 from pricematch.api.schemas.posting_batches import (
     BODY,
     KINDS,
@@ -22,6 +23,8 @@ from pricematch.api.schemas.posting_batches import (
     changed_out,
     item_place,
 )
+from pricematch.api.schemas.postings import RemovedMatchingOut
+from pricematch.catalogue.filter_text import read_filter
 from pricematch.catalogue.records import Condition, Removal
 from pricematch.errors import LimitExceeded, PricematchError
 from pricematch.serving.change_batches import WantedChange
@@ -30,6 +33,7 @@ from pricematch.settings import KIB, Settings
 router = APIRouter(tags=["postings"])
 _BYTES_PER_ITEM = 4 * KIB
 """Of JSON beside images, on average."""
+MAX_REMOVED = 10_000
 
 
 @router.post(
@@ -55,6 +59,26 @@ async def change_each(request: Request, service: ReadyService) -> ChangedEachOut
     ]
     failed = sum(item.problem is not None for item in items)
     return ChangedEachOut(catalogue_version=found.snapshot.version, failed=failed, items=items)
+
+
+@router.delete(
+    "/postings",
+    operation_id="deletePostings",
+    dependencies=[WRITE],
+    responses=responses(422, 429, 500, 503, 504, 507),
+)
+async def remove_matching(
+    service: ReadyService,
+    filter: Annotated[NeededFilterText, Query()],  # noqa: A002 — its name over HTTP
+    dry_run: Annotated[bool, Query(description="Only count them.")] = False,  # noqa: FBT002 — it is named over HTTP
+    limit: Annotated[int, Query(ge=1, le=MAX_REMOVED, description="Postings at most.")] = MAX_REMOVED,
+) -> RemovedMatchingOut:
+    """Remove the postings that a filter holds of, or count them."""
+    condition = read_filter(filter, service.settings.max_filter_bytes)
+    found = await service.remove_matching(condition, limit, dry_run=dry_run)
+    return RemovedMatchingOut(
+        catalogue_version=found.snapshot.version, dry_run=dry_run, matched=found.matched, removed=found.removed
+    )
 
 
 def _change(index: int, item: dict[str, Any], settings: Settings) -> WantedChange | Problem | PricematchError:

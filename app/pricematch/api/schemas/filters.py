@@ -17,15 +17,14 @@ from pricematch.serving.exclusions import read_exclusions, unlike_metadata
 from pricematch.settings import Settings
 
 _EXAMPLE = "seller=acme|lg;price=10..20;!returned"
-FilterText = Annotated[
-    str | None,
-    Field(
-        description="What must hold of a posting: JSON, where it begins with `{`, or in short: conditions with `;` "
-        "between, such as `seller=acme`, `seller!=acme`, `brand=a|b`, `price=10..20`, `colour` (it is there), "
-        "`!colour` (it is not).",
-        examples=[_EXAMPLE],
-    ),
-]
+_TEXT: Any = Field(
+    description="What must hold of a posting: JSON, where it begins with `{`, or in short: conditions with `;` "
+    "between, such as `seller=acme`, `seller!=acme`, `brand=a|b`, `price=10..20`, `colour` (it is there), "
+    "`!colour` (it is not).",
+    examples=[_EXAMPLE],
+)
+FilterText = Annotated[str | None, _TEXT]
+NeededFilterText = Annotated[str, _TEXT]
 FilterJson = Annotated[
     str | dict[str, Any] | None,
     Field(

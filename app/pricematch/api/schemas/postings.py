@@ -44,6 +44,15 @@ class RemovedOut(BaseModel):
     removed: bool = Field(description="Whether it was there.")
 
 
+class RemovedMatchingOut(BaseModel):
+    """What became of postings that were to be removed by a filter."""
+
+    catalogue_version: CatalogueVersion
+    dry_run: bool = Field(description="Whether they were only counted.")
+    matched: int = Field(ge=0, description="Of how many postings the filter held.")
+    removed: int = Field(ge=0, description="How many of them were removed; if fewer, ask again for the others.")
+
+
 class HealthOut(BaseModel):
     """How the service is."""
 

@@ -1,20 +1,22 @@
 """Verbs on stored postings and their images."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
 from pricematch.catalogue.features import Wanted
-from pricematch.catalogue.filters import Filter
-from pricematch.catalogue.records import ANYHOW, Condition, Patch, Put, Stored
+from pricematch.catalogue.fields import field_values
+from pricematch.catalogue.filters import Filter, holds
+from pricematch.catalogue.records import ANYHOW, Condition, Patch, Put, Removal, Removed, Stored
 from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, StoreError
 from pricematch.serving.change_batches import AT_ONCE, WantedChange, change_each
 from pricematch.serving.filtered_pages import filtered_page
 from pricematch.serving.intake import Offered
 from pricematch.serving.patches import PostingPatch
-from pricematch.serving.results import ChangedEach, Page, PutResult
+from pricematch.serving.results import ChangedEach, Page, PutResult, RemovedMatching
 from pricematch.serving.snapshots import Snapshot
 from pricematch.serving.verbs.verbs import Verbs
 from pricematch.store.ports import ChangeOutcome
@@ -134,6 +136,34 @@ class PostingVerbs(Verbs):
                 break
             outcomes += found
         return ChangedEach(snapshot, outcomes)
+
+    async def remove_matching(self, condition: Filter, limit: int, *, dry_run: bool) -> RemovedMatching:
+        """Remove postings that a filter holds of, in the order of their ids, as many as there is time for.
+
+        Args:
+            condition: what must hold of a posting, also once its turn comes.
+            limit: postings at most.
+            dry_run: whether they are only counted.
+
+        Raises:
+            FieldNotDeclared: it would look into too many postings.
+            StoreError: the store cannot be written to; what was removed before stays so.
+            Overloaded, DeadlineExceeded, NotReady: nothing is removed.
+        """
+        intake, ends = self._ready.intake, time.monotonic() + self.settings.request_seconds
+        async with self._workers.request():
+            found = await self._workers.match(filtered_page, self.snapshot, condition, "", 0 if dry_run else limit)
+        removals = [
+            Removal(it.posting_id, when=lambda stored: holds(condition, partial(field_values, stored)))
+            for it in found.postings
+        ]
+        removed, snapshot = 0, self.snapshot
+        for first in range(0, len(removals), AT_ONCE):
+            if time.monotonic() > ends:
+                break
+            outcomes, snapshot = await self._workers.store(change_each, intake, removals[first : first + AT_ONCE])
+            removed += sum(isinstance(outcome, Removed) and outcome.there for outcome in outcomes)
+        return RemovedMatching(snapshot, found.total, removed)
 
     async def remove(self, posting_id: str, condition: Condition = ANYHOW) -> tuple[bool, int]:
         """Remove a posting: whether it was there, and the catalogue's version; raises ConditionFailed, StoreError."""

@@ -134,7 +134,7 @@ class SqlitePostings:
                     outcomes.append(error)
                 else:
                     steps.append(step)
-                    outcomes.append(step.kept or Removed(step.before is not None))
+                    outcomes.append(step.kept or Removed(step.before is not None and step.after is None))
             return steps
 
         self._written(changes, change)
@@ -215,6 +215,11 @@ class _Step:
 def _remove(connection: sqlite3.Connection, removal: Removal) -> _Step:
     stored = _before(connection, removal.posting_id)
     _check(removal.condition, removal.posting_id, stored)
+    if removal.when is not None and stored is not None:
+        if isinstance(stored, RowDamaged):
+            raise stored
+        if not removal.when(stored.posting):
+            return _Step(removal.posting_id, stored, stored.posting)
     if stored is not None:
         remove(connection, removal.posting_id)
     return _Step(removal.posting_id, stored, None)
