@@ -43,6 +43,8 @@ PricematchError
 │   ├── StoreNewer            was written by a newer pricematch
 │   └── StoreInUse            is served by another process
 ├── ConditionFailed           a posting is not as the request says it must be
+├── RequestRunning            the same request is being answered
+├── KeyReused                 an idempotency key is of another request
 ├── ProductNotFound           no product ever had this id
 ├── ProductGone               no posting of the product is left
 ├── ProductMerged             the product is part of another now
@@ -163,6 +165,14 @@ class JobNotFound(PricematchError):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"no job has the id {job_id!r}")
+
+
+class RequestRunning(PricematchError):
+    """A request with the same idempotency key is being answered."""
+
+
+class KeyReused(PricematchError):
+    """An idempotency key was sent with another request before."""
 
 
 class ProductNotFound(PricematchError):

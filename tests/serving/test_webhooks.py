@@ -65,6 +65,7 @@ async def told(shop: ProductShop, store: Store, *urls: str, **given: Any) -> Asy
             feed=store.feed,
             jobs=MemoryStore(),
             fields=store.fields,
+            answers=store.answers,
             open_image=lambda name: (store.folder / name).open("rb"),
         )
     )

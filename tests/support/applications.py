@@ -60,6 +60,7 @@ def backend(matcher: Matcher, images: ImageSource, encoding: TinyEncoding | None
         feed=store,
         jobs=store,
         fields=store,
+        answers=store,
         open_image=lambda name: io.BytesIO(intake.images.images.read(name)),
     )
 
@@ -90,6 +91,7 @@ def make_app_of(shop: ProductShop, **settings: Any) -> ASGIApp:
             feed=shop.feed,
             jobs=MemoryStore(),
             fields=MemoryStore(),
+            answers=MemoryStore(),
             open_image=lambda name: io.BytesIO(shop.intake.images.images.read(name)),
         )
     )
@@ -115,6 +117,7 @@ def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
         feed=store.feed,
         jobs=store.jobs,
         fields=store.fields,
+        answers=store.answers,
         open_image=store.images.open,
         manifests=running.manifests,
         uploads=running.uploads,

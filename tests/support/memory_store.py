@@ -33,6 +33,7 @@ from pricematch.catalogue.records import (
     FeedbackChange,
     Job,
     Kept,
+    KeptAnswer,
     ModelChange,
     PairFeedback,
     Patch,
@@ -93,6 +94,7 @@ class MemoryStore:
     told: dict[str, Position] = field(default_factory=dict)
     kept_jobs: dict[str, Job] = field(default_factory=dict)
     kept_problems: dict[str, list[RowProblem]] = field(default_factory=dict)
+    answers: dict[bytes, KeptAnswer] = field(default_factory=dict)
     declared: dict[str, Field] = field(default_factory=dict)
     latest: int = 0
     lock: RLock = field(default_factory=RLock, repr=False)
@@ -116,6 +118,12 @@ class MemoryStore:
             raise LimitExceeded(f"expected at most {most} declared fields, got one more")
         self.declared[field.name] = field
         return new
+
+    def answer(self, key: bytes) -> KeptAnswer | None:
+        return self.answers.get(key)
+
+    def keep_answer(self, key: bytes, answer: KeptAnswer) -> None:
+        self.answers[key] = answer
 
     @_alone
     def undeclare(self, name: str) -> bool:

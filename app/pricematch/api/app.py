@@ -10,7 +10,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from pricematch import __version__
-from pricematch.api import problems
+from pricematch.api import idempotency, problems
 from pricematch.api.dependencies import Guard, State
 from pricematch.api.description import DESCRIPTION, TAGS, describe
 from pricematch.api.keys import KeyRing, keys_of
@@ -120,6 +120,7 @@ def create_api(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # ours reports requests; twice would be wrong
     )
     problems.install(app)
+    idempotency.install(app, service)
     app.add_middleware(MemoryLimits, service=service)
     app.add_middleware(EveryRoute, routes=app.routes, root_path=settings.root_path)
     if settings.cors_origins:

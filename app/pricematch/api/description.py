@@ -72,6 +72,7 @@ def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
     """Answers that all operations with a body, or all that need a key, may give."""
     statuses = [408, 413, 422] if "requestBody" in operation else [422]
     statuses += [401, 403, 429] if "security" in operation else []
+    statuses += [409] if any(it["name"] == "idempotency-key" for it in operation.get("parameters", ())) else []
     return {str(status): response for status, response in problems.responses(*statuses).items()}
 
 

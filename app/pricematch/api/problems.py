@@ -23,6 +23,8 @@ _TYPE_PREFIX = "urn:pricematch:problem:"
 _log = logging.getLogger("pricematch")
 
 _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
+    errors.RequestRunning: (409, "request-running"),
+    errors.KeyReused: (422, "idempotency-key-reused"),
     errors.ImageNotFetched: (422, "image-not-fetched"),
     errors.ImageEmpty: (422, "image-empty"),
     errors.ImageCorrupt: (422, "image-corrupt"),
@@ -204,6 +206,8 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
     """Headers that tell a client what to do next."""
     if isinstance(error, errors.RateExceeded):
         return {"Retry-After": str(math.ceil(error.retry_after))}
+    if isinstance(error, errors.RequestRunning):
+        return RETRY_SOON
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
     return _RETRY.get(status, {})

@@ -76,6 +76,23 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The answer to a request that may be sent again.
+
+    Attributes:
+        fingerprint: of the request.
+        status: of the answer.
+        headers: of the answer, as JSON text.
+        body: of the answer.
+    """
+
+    fingerprint: bytes
+    status: int
+    headers: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """A posting to be removed; one that is not there is no error.
 

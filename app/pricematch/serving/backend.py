@@ -19,7 +19,7 @@ from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
-from pricematch.store.ports import ChangeFeed, FieldStore, JobStore, ProductStore
+from pricematch.store.ports import AnswerStore, ChangeFeed, FieldStore, JobStore, ProductStore
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Backend:
         feed: of the changes of all that is kept.
         jobs: a store.
         fields: a store.
+        answers: a store.
         open_image: opens the file of an image by its name, whole and at its beginning; raises ImageError.
         manifests: of the models that answer, as JSON has them.
         uploads: takes files of postings; None where nothing does.
@@ -49,6 +50,7 @@ class Backend:
     feed: ChangeFeed
     jobs: JobStore
     fields: FieldStore
+    answers: AnswerStore
     open_image: Callable[[str], BinaryIO]
     manifests: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     uploads: Uploads | None = None

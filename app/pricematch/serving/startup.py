@@ -347,6 +347,7 @@ def _backend(running: ServedCatalogue, encoding: Encoding) -> Backend:
         feed=running.store.feed,
         jobs=running.store.jobs,
         fields=running.store.fields,
+        answers=running.store.answers,
         open_image=running.store.images.open,
         manifests=running.manifests,
         uploads=running.uploads,

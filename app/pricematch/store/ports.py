@@ -25,6 +25,7 @@ from pricematch.catalogue.records import (
     Decision,
     Job,
     Kept,
+    KeptAnswer,
     PairFeedback,
     Patch,
     Put,
@@ -288,6 +289,18 @@ class WebhookStore(Protocol):
 
     def keep(self, url: str, position: Position) -> None:
         """Keep where it is."""
+        ...
+
+
+class AnswerStore(Protocol):
+    """Keeps answers for a day, so that requests which are sent again are not done again; raises as `PostingStore`."""
+
+    def answer(self, key: bytes) -> KeptAnswer | None:
+        """The answer under a key; None where none is kept."""
+        ...
+
+    def keep_answer(self, key: bytes, answer: KeptAnswer) -> None:
+        """Keep an answer under a key."""
         ...
 
 

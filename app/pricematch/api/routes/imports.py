@@ -10,6 +10,7 @@ from pricematch.api.bodies import described
 from pricematch.api.content import MULTIPART, content_type, invalid, refuse_type, validated
 from pricematch.api.dependencies import WRITE, LinksDep, ReadyService
 from pricematch.api.forms import Parts, Places, once, open_form
+from pricematch.api.idempotency import ONCE
 from pricematch.api.limits import allow_import
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import JobOut, job_fields
@@ -72,7 +73,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/postings/import",
     operation_id="importPostings",
-    dependencies=[WRITE],
+    dependencies=[WRITE, ONCE],
     status_code=202,
     openapi_extra=described({MULTIPART: _FORM}),
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,

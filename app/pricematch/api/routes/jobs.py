@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
 from pricematch.api.dependencies import ADMIN, READ, WRITE, LinksDep, ReadyService
+from pricematch.api.idempotency import ONCE
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import (
     EndedJobOut,
@@ -66,7 +67,7 @@ def _place(job_ids: Sequence[str], cursor: str) -> int:
 @router.post(
     "/jobs",
     operation_id="createJob",
-    dependencies=[ADMIN],
+    dependencies=[ADMIN, ONCE],
     status_code=202,
     openapi_extra=described({JSON: TrainingIn.model_json_schema()}),
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 507) | _ACCEPTED,

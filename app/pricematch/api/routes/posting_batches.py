@@ -9,6 +9,7 @@ from pricematch.api.bodies import described
 from pricematch.api.conditions import condition
 from pricematch.api.content import JSON, invalid, read_json, validated
 from pricematch.api.dependencies import WRITE, ReadyService
+from pricematch.api.idempotency import ONCE
 from pricematch.api.limits import allow_large
 from pricematch.api.posting_bodies import offered, patched
 from pricematch.api.problems import Fault, Problem, faults_of, invalid_request, responses
@@ -39,7 +40,7 @@ MAX_REMOVED = 10_000
 @router.post(
     "/postings:batch",
     operation_id="changePostings",
-    dependencies=[WRITE],
+    dependencies=[WRITE, ONCE],
     openapi_extra=described({JSON: BODY}),
     responses=responses(400, 413, 415, 422, 429, 500, 503, 507),
 )

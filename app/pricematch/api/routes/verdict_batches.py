@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
 from pricematch.api.dependencies import READ, WRITE, LinksDep, ReadyService, Writer, while_connected
+from pricematch.api.idempotency import ONCE
 from pricematch.api.limits import allow_large
 from pricematch.api.problems import responses
 from pricematch.api.schemas.verdict_batches import (
@@ -39,7 +40,7 @@ _MADE: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/verdicts:batch",
     operation_id="decideVerdicts",
-    dependencies=[WRITE],
+    dependencies=[WRITE, ONCE],
     response_model=BatchPreviewOut,
     openapi_extra=described({JSON: BODY}),
     responses=responses(400, 409, 412, 413, 415, 422, 429, 500, 503, 504, 507) | _MADE,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-from pricematch.catalogue.records import Job
+from pricematch.catalogue.records import Job, KeptAnswer
 from pricematch.encoding.ports import Runtime
 from pricematch.errors import JobNotFound, RowProblem
 from pricematch.serving.training_jobs import TrainingOptions
@@ -13,6 +13,14 @@ from pricematch.serving.verbs.verbs import Verbs
 
 class JobVerbs(Verbs):
     """Import, train, and let models serve."""
+
+    async def kept_answer(self, key: bytes) -> KeptAnswer | None:
+        """The answer to a request that was sent before, see `AnswerStore`; raises StoreError."""
+        return await self._workers.store(self._ready.answers.answer, key)
+
+    async def keep_answer(self, key: bytes, answer: KeptAnswer) -> None:
+        """Keep the answer to a request that may be sent again; raises StoreError."""
+        await self._workers.store(self._ready.answers.keep_answer, key, answer)
 
     async def begin_import(self) -> str:
         """The id of an upload of postings, see `Uploads`; raises Overloaded where too many wait, StoreError."""

@@ -32,6 +32,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "embedding": ("number", "digest", "value"),
         "hash": ("number", "digest", "value"),
         "field": ("name", "type"),
+        "answer": ("key", "fingerprint", "status", "headers", "body", "at"),
         "product": ("number", "size", "into_number", "doubt", "created_at", "changed_at", "revision"),
         "product_member": ("posting_id", "number"),
         "product_event": ("revision", "number", "kind", "cause", "joined", "gone", "size", "into_number", "at"),
@@ -44,7 +45,12 @@ _AT_ONCE = 1000
 _NAMED_BY: Mapping[str, int] = MappingProxyType({"verdict": 2, "verdict_batch_item": 3})
 """How many of the first columns name a row; one if absent."""
 _KINDS: Mapping[str, str] = MappingProxyType(
-    {"active_model": "choice of a model", "field": "declared field", "computed_key": "key of embeddings"}
+    {
+        "active_model": "choice of a model",
+        "field": "declared field",
+        "answer": "kept answer",
+        "computed_key": "key of embeddings",
+    }
 )
 
 

@@ -215,7 +215,20 @@ CREATE TABLE field (
 ) STRICT;
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _FEED, _FIELDS)
+_ANSWERS = """
+CREATE TABLE answer (  -- to requests with an idempotency key
+    key BLOB PRIMARY KEY,
+    fingerprint BLOB NOT NULL,
+    status INTEGER NOT NULL,
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL,
+    at REAL NOT NULL,
+    checksum BLOB NOT NULL
+) STRICT;
+CREATE INDEX answer_by_time ON answer (at);
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _FEED, _FIELDS, _ANSWERS)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
 _SEALED = 3
 """Version whose rows have checksums; those of an older store are taken for right."""

@@ -20,6 +20,7 @@ from pricematch.store.folder import (
     store_errors,
 )
 from pricematch.store.image_files import ImageFiles, sweep_incoming
+from pricematch.store.sqlite.answers import SqliteAnswers
 from pricematch.store.sqlite.changes import forget_history
 from pricematch.store.sqlite.checks import check_whole
 from pricematch.store.sqlite.computed import SqliteComputed
@@ -158,6 +159,7 @@ class Store:
         feedback: a `FeedbackStore`.
         models: versions that were activated.
         fields: a `FieldStore`.
+        answers: an `AnswerStore`.
         products: a `ProductStore`.
         feed: of the changes of all of these, a `ChangeFeed`.
         webhooks: how far each was told of them, a `WebhookStore`.
@@ -175,6 +177,7 @@ class Store:
     products: SqliteProducts
     models: SqliteModels
     fields: SqliteFields
+    answers: SqliteAnswers
     feed: SqliteFeed
     webhooks: SqliteWebhooks
     jobs: SqliteJobs
@@ -255,6 +258,7 @@ def open_store(
         products=SqliteProducts(database),
         models=SqliteModels(database),
         fields=SqliteFields(database),
+        answers=SqliteAnswers(database),
         feed=SqliteFeed(database),
         webhooks=SqliteWebhooks(database),
         jobs=SqliteJobs(database),

@@ -1,0 +1,141 @@
+"""Requests with an Idempotency-Key, which are done once however often they are sent.
+
+The header is that of the IETF's draft "The Idempotency-Key HTTP Header Field". A success is kept before it is sent, and
+sent again to whoever sends the same key again; other answers are not, since nothing was changed then.
+"""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Request, Response
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pricematch.api.dependencies import ReadyService
+from pricematch.api.logs import current
+from pricematch.catalogue.records import KeptAnswer
+from pricematch.errors import KeyReused, RequestRunning, StoreError
+from pricematch.serving.service import Service
+from pricematch.settings import MIB
+
+_log = logging.getLogger("pricematch")
+_PLACE = "pricematch.once"
+"""Where the scope of a request that may have a key has its `_Once`."""
+_KEPT_HEADERS = ("content-type", "location", "etag")
+_MOST_BYTES = 4 * MIB
+"""Of an answer that is kept."""
+
+
+@dataclass(slots=True)
+class _Once:
+    """What becomes of a request: `key` is None unless its answer is to be kept."""
+
+    key: bytes | None = None
+    fingerprint: bytes = b""
+
+
+class AnsweredBefore(Exception):
+    """The request was answered before; carries that answer."""
+
+    def __init__(self, answer: KeptAnswer) -> None:
+        super().__init__("answered before")
+        self.answer = answer
+
+
+async def _begin(
+    request: Request,
+    service: ReadyService,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            description="Of this request alone, such as a UUID: sent again with it within a day, it is not done again, "
+            "and answered as before.",
+        ),
+    ] = None,
+) -> None:
+    """Let a request without a key go on, and the first with one; raises AnsweredBefore, RequestRunning, KeyReused."""
+    if idempotency_key is None:
+        return
+    # whose key it is: nobody is answered what another was
+    key = hashlib.sha256(f"{current().key or ''}\0{idempotency_key}".encode()).digest()
+    fingerprint = _fingerprint(request)
+    running: set[bytes] = request.app.state.running
+    if key in running:
+        raise RequestRunning("a request with this Idempotency-Key is being answered; send it again later")
+    running.add(key)  # before anything is awaited
+    once: _Once = request.scope[_PLACE]
+    once.key, once.fingerprint = key, fingerprint
+    if (before := await service.kept_answer(key)) is not None:
+        if before.fingerprint != fingerprint:
+            raise KeyReused("expected an Idempotency-Key of this request alone, got one of another request")
+        raise AnsweredBefore(before)
+
+
+ONCE: Any = Depends(_begin)
+
+
+def _fingerprint(request: Request) -> bytes:
+    """What must be equal of two requests with one key; bodies are too large to be read for it, so how long they are."""
+    headers = request.headers
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    parts = [request.method, request.url.path, request.url.query, kind, headers.get("content-length", "")]
+    return hashlib.sha256("\n".join(parts).encode()).digest()
+
+
+class Idempotency:
+    """ASGI middleware: keeps the answer of a request whose endpoint takes an Idempotency-Key, before it is sent."""
+
+    def __init__(self, app: ASGIApp, service: Service, running: set[bytes]) -> None:
+        self._app, self._service, self._running = app, service, running
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and its answer back."""
+        if scope["type"] != "http" or "idempotency-key" not in Headers(scope=scope):
+            await self._app(scope, receive, send)
+            return
+        once = scope[_PLACE] = _Once()
+        messages = list[Message]()
+
+        async def kept(message: Message) -> None:
+            messages.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                await self._keep(once, messages)
+                for it in messages:
+                    await send(it)
+                messages.clear()
+
+        try:
+            await self._app(scope, receive, kept)
+        finally:
+            if once.key is not None:
+                self._running.discard(once.key)
+
+    async def _keep(self, once: _Once, messages: list[Message]) -> None:
+        start, *pieces = messages
+        body = b"".join(piece.get("body", b"") for piece in pieces)
+        headers = {name: value for name, value in Headers(raw=start["headers"]).items() if name in _KEPT_HEADERS}
+        is_new = "idempotency-replayed" not in Headers(raw=start["headers"])
+        if once.key is None or not is_new or not 200 <= start["status"] < 300 or len(body) > _MOST_BYTES:
+            return
+        answer = KeptAnswer(once.fingerprint, start["status"], json.dumps(headers), body)
+        try:
+            await self._service.keep_answer(once.key, answer)
+        except StoreError as error:  # it was done, and is said so
+            _log.warning("an answer is not kept for its Idempotency-Key: %s", error)
+
+
+def install(app: FastAPI, service: Service) -> None:
+    """Let an application do requests with an Idempotency-Key once."""
+    app.state.running = set[bytes]()
+    app.add_middleware(Idempotency, service=service, running=app.state.running)
+    app.exception_handler(AnsweredBefore)(_answer_again)
+
+
+async def _answer_again(_: Request, before: AnsweredBefore) -> Response:
+    headers = {**json.loads(before.answer.headers), "Idempotency-Replayed": "true"}
+    return Response(before.answer.body, before.answer.status, headers)
