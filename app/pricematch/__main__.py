@@ -5,7 +5,8 @@ import logging
 import os
 import sys
 import warnings
-from typing import Annotated, NoReturn
+from collections.abc import Mapping
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -31,11 +32,15 @@ from pricematch.cli import (
     verdicts,
     verify,
 )
+from pricematch.cli.outcome import FLAG, document_of, error_document, verb, write_document
 from pricematch.errors import PricematchError, SettingsError, TrainingInterrupted
 
 USAGE_ERROR, FAILED = 2, 1
 _EXTRAS = dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), "reports")
 """Extras by the packages that they bring."""
+
+_USAGE_ERRORS: Any = typer.BadParameter.__bases__
+"""What typer raises for a command line that is wrong; it exports one kind of it only."""
 
 cli = typer.Typer(
     name="pricematch",
@@ -48,20 +53,20 @@ cli = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-cli.command()(sample.sample)
-cli.command()(check.check)
-cli.command()(explore.explore)
-cli.command()(evaluate.evaluate)
-cli.command()(submit.submit)
+cli.command()(verb(sample.sample))
+cli.command()(verb(check.check))
+cli.command()(verb(explore.explore))
+cli.command()(verb(evaluate.evaluate))
+cli.command()(verb(submit.submit))
 cli.add_typer(train.cli, name="train")
 cli.command()(serve.serve)
-cli.command()(key.key)
-cli.command("import")(import_.import_)
-cli.command()(export.export)
-cli.command()(backup.backup)
-cli.command()(restore.restore)
-cli.command()(verify.verify)
-cli.command()(sweep.sweep)
+cli.command()(verb(key.key))
+cli.command("import")(verb(import_.import_))
+cli.command()(verb(export.export))
+cli.command()(verb(backup.backup))
+cli.command()(verb(restore.restore))
+cli.command()(verb(verify.verify))
+cli.command()(verb(sweep.sweep))
 cli.add_typer(show.cli, name="show")
 cli.add_typer(models.cli, name="models")
 cli.add_typer(verdicts.cli, name="verdicts")
@@ -77,24 +82,45 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # damaged metadata of an image is nobody's concern here
+    as_json = FLAG in sys.argv[1:]
     try:
-        cli()
+        _run(as_json=as_json)
     except TrainingInterrupted as interruption:
-        _fail(f"{interruption}; run the same command again to go on from there", terminal.INTERRUPTED)
+        message = f"{interruption}; run the same command again to go on from there"
+        _fail(message, terminal.INTERRUPTED, document_of(interruption) if as_json else None)
     except PricematchError as error:
-        _fail(str(error), USAGE_ERROR if isinstance(error, SettingsError) else FAILED)
+        code = USAGE_ERROR if isinstance(error, SettingsError) else FAILED
+        _fail(str(error), code, document_of(error) if as_json else None)
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         extra = _EXTRAS.get(package)
         if extra is None:
             raise
-        _fail(f"this needs {package}, which is not installed: pip install 'pricematch[{extra}]'", USAGE_ERROR)
+        message = f"this needs {package}, which is not installed: pip install 'pricematch[{extra}]'"
+        _fail(message, USAGE_ERROR, error_document(message, "RuntimeMissing") if as_json else None)
     except KeyboardInterrupt:
-        _fail("interrupted", terminal.INTERRUPTED)
+        _fail("interrupted", terminal.INTERRUPTED, error_document("interrupted", "Interrupted") if as_json else None)
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def _run(*, as_json: bool) -> None:
+    """Run the verb; a wrong command line ends with exit code 2, and the usage on stderr."""
+    try:
+        code = cli(standalone_mode=False)
+    except _USAGE_ERRORS as error:
+        error.show()
+        if as_json:
+            write_document(error_document(" ".join(error.format_message().split()), "UsageError"))
+        raise SystemExit(error.exit_code) from None
+    if isinstance(code, int) and code:
+        if as_json and code == terminal.INTERRUPTED:
+            write_document(error_document("interrupted", "Interrupted"))
+        raise SystemExit(code)
+
+
+def _fail(message: str, code: int, document: Mapping[str, Any] | None) -> NoReturn:
     typer.echo(f"pricematch: {message}", err=True)
+    if document is not None:
+        write_document(document)
     raise SystemExit(code)
 
 

@@ -9,7 +9,14 @@ import pytest
 
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import SettingsError
-from pricematch.evaluation.evaluation_report import POINTS, REPORT_VERSION, read_signals, read_thresholds, write_report
+from pricematch.evaluation.evaluation_report import (
+    POINTS,
+    REPORT_VERSION,
+    read_signals,
+    read_thresholds,
+    report_of,
+    write_report,
+)
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation, evaluate
 from pricematch.evaluation.signals import shown
@@ -28,7 +35,7 @@ def written(path: Path, evaluation: Evaluation, postings: list[Posting]) -> Any:
     def refuse(constant: str) -> NoReturn:
         raise AssertionError(f"{constant} is no JSON")
 
-    write_report(path, evaluation, postings, Path("folder/catalogue.csv"), 7)
+    write_report(path, report_of(evaluation, postings, Path("folder/catalogue.csv"), 7))
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 

@@ -9,7 +9,7 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from types import FrameType
@@ -64,23 +64,35 @@ class _Server(uvicorn.Server):
             super().handle_exit(sig, frame)
 
 
-def serve(settings: Settings, progress: Progress, launched: Sequence[LaunchedWorker] = ()) -> None:
+def serve(
+    settings: Settings,
+    progress: Progress,
+    launched: Sequence[LaunchedWorker] = (),
+    listening: Callable[[str], None] | None = None,
+) -> None:
     """Serve HTTP until a signal stops it; health answers from the first moment, the rest once the service is open.
 
     Args:
         settings: of the service.
         progress: called with what is being done.
         launched: processes that encode which were launched already, see `launched_workers`.
+        listening: called with the address, such as http://127.0.0.1:8000, once the port is bound.
 
     Raises:
         PricematchError: the service could not start.
     """
     _share_arenas()
     with _spans() as spans:
-        _serve(settings, progress, spans, launched)
+        _serve(settings, progress, spans, launched, listening)
 
 
-def _serve(settings: Settings, progress: Progress, spans: "Spans | None", launched: Sequence[LaunchedWorker]) -> None:
+def _serve(
+    settings: Settings,
+    progress: Progress,
+    spans: "Spans | None",
+    launched: Sequence[LaunchedWorker],
+    listening: Callable[[str], None] | None,
+) -> None:
     for warning in variable_warnings():
         _log.warning("%s", warning)
     known = keys_of(settings)
@@ -93,6 +105,8 @@ def _serve(settings: Settings, progress: Progress, spans: "Spans | None", launch
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("starting at %s, process %d", url, os.getpid())
+    if listening is not None:
+        listening(url)
     failure: list[BaseException] = []
     render = partial(webhook_message, links=Links(settings.root_path))
 

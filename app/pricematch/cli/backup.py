@@ -7,22 +7,32 @@ import typer
 
 from pricematch.cli import terminal
 from pricematch.cli.options import setting
+from pricematch.cli.outcome import Outcome
 from pricematch.settings import MIB, load_settings
 
 
 def backup(
     file: Annotated[Path, typer.Argument(help="File to write; it appears whole or not at all.")],
     data: Annotated[Path | None, setting("data", "Folder of the store.")] = None,
-) -> None:
+) -> Outcome:
     """Write everything a store holds to one file, while a service may run on it: postings, images, verdicts."""
     from pricematch.store.backup import backup as take
 
     with terminal.progress_bars() as bars:
         taken = take(load_settings(data=data), file, bars)
     what = taken.counted
-    figures = [what.version, what.postings, len(what.images), what.verdicts]
-    terminal.print_table(
-        str(file),
-        ["catalogue version", "postings", "images", "verdicts", "MiB", "seconds"],
-        [[*figures, f"{taken.size / MIB:.1f}", f"{taken.seconds:.1f}"]],
-    )
+    figures = {
+        "catalogue_version": what.version,
+        "postings": what.postings,
+        "images": len(what.images),
+        "verdicts": what.verdicts,
+    }
+
+    def show() -> None:
+        terminal.print_table(
+            str(file),
+            ["catalogue version", "postings", "images", "verdicts", "MiB", "seconds"],
+            [[*figures.values(), f"{taken.size / MIB:.1f}", f"{taken.seconds:.1f}"]],
+        )
+
+    return Outcome({"file": str(file), **figures, "bytes": taken.size, "seconds": round(taken.seconds, 3)}, show)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pricematch.cli import options, terminal
+from pricematch.cli.outcome import Outcome
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ def evaluate(
     ] = None,
     verdicts: options.Verdicts = None,
     skip_bad_images: options.SkipBadImages = None,
-) -> None:
+) -> Outcome:
     """Evaluate on a labelled catalogue how well signals find postings of the same product, and pick their thresholds.
 
     Writes report.json, which `pricematch submit` takes, and report.html into the output folder.
     """
+    from pricematch.evaluation.catalogue_evaluation import EvaluateOptions
     from pricematch.evaluation.load_features import check_embeddings, parse_signals
-    from pricematch.reports.evaluation import PAGE, REPORT, EvaluateOptions
+    from pricematch.reports.evaluation import PAGE, REPORT
     from pricematch.reports.evaluation import evaluate as run
 
     chosen = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
@@ -61,10 +63,15 @@ def evaluate(
     )
     with terminal.progress_bars() as bars:
         found = run(settings, chosen, output, bars)
-    _print(found.signals)
-    if found.matched is not None:
-        _print_matched(found.signals, found.matched, str(found.matcher))
-    typer.echo(f"wrote {output / REPORT} and {output / PAGE}")
+    files = [str(output / name) for name in (REPORT, PAGE)]
+
+    def show() -> None:
+        _print(found.signals)
+        if found.matched is not None:
+            _print_matched(found.signals, found.matched, str(found.matcher))
+        typer.echo(f"wrote {' and '.join(files)}")
+
+    return Outcome({"files": files, "report": found.report()}, show)
 
 
 def _print(found: "Evaluation") -> None:
@@ -78,7 +85,7 @@ def _print(found: "Evaluation") -> None:
 
 def _print_matched(found: "Evaluation", matched: "MatcherEvaluation", matcher: str) -> None:
     """The signals and the matcher on the same postings, what its probabilities are worth, and the catalogue's size."""
-    from pricematch.reports.evaluation import compared
+    from pricematch.evaluation.catalogue_evaluation import compared
 
     rows = [
         [name, *(f"{value:.4f}" for value in (one.mean_f1, one.mean_precision, one.mean_recall, one.b_cubed_f1))]

@@ -1,14 +1,18 @@
 """`pricematch explore`."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pricematch.cli import options, terminal
+from pricematch.cli.outcome import Outcome
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
     from pricematch.reports.exploration import Explored
+
+_NOT_A_NAME = re.compile(r"\W+")
 
 
 def explore(
@@ -16,7 +20,7 @@ def explore(
     catalogue: options.Catalogue = None,
     images: options.ImagesIfAny = None,
     seed: Annotated[int, typer.Option(min=0, help="Which groups and pairs are shown.")] = 0,
-) -> None:
+) -> Outcome:
     """Write a page that shows what a catalogue holds: groups, repeats, near-duplicates, titles, images.
 
     Nothing is needed but the CSV. Bad rows and bad images are counted and listed, and the others are explored.
@@ -28,18 +32,26 @@ def explore(
     settings = load_settings(catalogue=catalogue, images=images)
     with terminal.progress_bars() as bars:
         explored = run(settings, output, seed, bars)
-    _print(explored)
-    typer.echo(f"wrote {output / PAGE}")
+    counts = _counts(explored)
+
+    def show() -> None:
+        rows = [[what, f"{count:,}"] for what, count in counts.items() if count is not None]
+        terminal.print_table("Explored", ["", "count"], rows)
+        typer.echo(f"wrote {output / PAGE}")
+
+    named = {_NOT_A_NAME.sub("_", what.partition(",")[0]): count for what, count in counts.items()}
+    return Outcome({"page": str(output / PAGE), "counts": named}, show)
 
 
-def _print(explored: "Explored") -> None:
-    """What was found, in numbers."""
+def _counts(explored: "Explored") -> dict[str, int | None]:
+    """What was found, in numbers; None where there is nothing to count."""
     from pricematch.evaluation.exploration import NEAR
     from pricematch.evaluation.near_duplicates import Relation, group_sizes
 
     found = explored.exploration
     groups, near = len(group_sizes(found.groups)), found.near.pairs[1:].sum(axis=0)
-    counts = {"postings": len(found.postings), "bad rows": explored.bad_rows, "groups": groups or None}
+    counts: dict[str, int | None] = {"postings": len(found.postings), "bad rows": explored.bad_rows}
+    counts["groups"] = groups or None
     counts["postings without a usable image"] = explored.bad_images
     kinds = {"file names": found.names, "file contents": found.contents, "hashes": found.hashes, "titles": found.titles}
     for kind, repeats in kinds.items():
@@ -49,5 +61,4 @@ def _print(explored: "Explored") -> None:
         counts[f"near-duplicates, 1 to {NEAR} bits apart"] = int(near.sum())
         counts["near-duplicates of different groups"] = int(near[Relation.ACROSS]) if groups else None
     counts["stock images"] = len(found.stock) or None
-    rows = [[what, f"{count:,}"] for what, count in counts.items() if count is not None]
-    terminal.print_table("Explored", ["", "count"], rows)
+    return counts

@@ -7,6 +7,7 @@ import typer
 
 from pricematch.cli import terminal
 from pricematch.cli.options import setting
+from pricematch.cli.outcome import Outcome
 from pricematch.settings import load_settings
 
 
@@ -17,13 +18,16 @@ def export(
     verdicts: Annotated[
         Path | None, typer.Option(help="CSV file to write the verdicts into, as GET /verdicts.csv gives them.")
     ] = None,
-) -> None:
+) -> Outcome:
     """Write the postings of a store to a file that `pricematch import` takes, while a service may run on the store."""
     from pricematch.serving.exports import export_catalogue
 
     settings = load_settings(data=data)
     with terminal.progress_bars() as bars:
         done = export_catalogue(settings, file, images, verdicts, bars)
-    terminal.print_table(
-        f"{settings.data} → {file}", ["postings", "images", "verdicts"], [[done.postings, done.images, done.verdicts]]
-    )
+    figures = {"postings": done.postings, "images": done.images, "verdicts": done.verdicts}
+
+    def show() -> None:
+        terminal.print_table(f"{settings.data} → {file}", [*figures], [[*figures.values()]])
+
+    return Outcome({"data": str(settings.data), "file": str(file), **figures}, show)

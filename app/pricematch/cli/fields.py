@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pricematch.cli import options, terminal
+from pricematch.cli.outcome import Outcome, verb
 from pricematch.settings import load_settings
 
 cli = typer.Typer(help="Fields of postings that are declared, so that filters by them are quick.")
@@ -12,7 +13,8 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the field; a path
 
 
 @cli.callback(invoke_without_command=True)
-def list_fields(context: typer.Context, data: options.Data = None) -> None:
+@verb
+def list_fields(context: typer.Context, data: options.Data = None) -> Outcome | None:
     """List the declared fields, or declare or remove one.
 
     A filter by any other field looks into postings one by one, and into as many as the setting max_scanned_postings
@@ -20,18 +22,24 @@ def list_fields(context: typer.Context, data: options.Data = None) -> None:
     """
     from pricematch.serving.declarations import declared
 
-    if context.invoked_subcommand is None:
-        settings = load_settings(data=data)
-        rows = [(field.name, field.type) for field in declared(settings)]
-        terminal.print_table(f"Declared fields in {settings.data}", ("field", "type"), rows)
+    if context.invoked_subcommand is not None:
+        return None
+    settings = load_settings(data=data)
+    fields = {field.name: field.type for field in declared(settings)}
+
+    def show() -> None:
+        terminal.print_table(f"Declared fields in {settings.data}", ("field", "type"), [*fields.items()])
+
+    return Outcome({"data": str(settings.data), "fields": fields}, show)
 
 
 @cli.command("declare")
+@verb
 def declare_field(
     name: _Name,
     type: Annotated[str, typer.Option(help="number or text, of its values.")],  # noqa: A002 — the option's name
     data: options.Data = None,
-) -> None:
+) -> Outcome:
     """Declare a field, or give it another type."""
     from pricematch.catalogue.fields import FIELD_TYPES
     from pricematch.errors import SettingsError
@@ -41,13 +49,19 @@ def declare_field(
         raise SettingsError(f"--type: expected {' or '.join(FIELD_TYPES)}, got {type!r}")
     settings = load_settings(data=data)
     new = declare(settings, name, type)
-    typer.echo(f"{name} {'is declared' if new else 'was declared already'} as {type}; services take it within seconds")
+    became = "is declared" if new else "was declared already"
+    return Outcome(
+        {"field": name, "type": type, "new": new, "data": str(settings.data)},
+        lambda: typer.echo(f"{name} {became} as {type}; services take it within seconds"),
+    )
 
 
 @cli.command("remove")
-def remove_field(name: _Name, data: options.Data = None) -> None:
+@verb
+def remove_field(name: _Name, data: options.Data = None) -> Outcome:
     """Let a field be as any other again; filters by it look into postings."""
     from pricematch.serving.declarations import remove
 
-    remove(load_settings(data=data), name)
-    typer.echo(f"{name} is not declared any more")
+    settings = load_settings(data=data)
+    remove(settings, name)
+    return Outcome({"field": name, "data": str(settings.data)}, lambda: typer.echo(f"{name} is not declared any more"))

@@ -1,5 +1,6 @@
 """`pricematch import`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
+from pricematch.cli.outcome import Outcome, problem_rows
 from pricematch.errors import SHOWN_PROBLEMS
 from pricematch.settings import load_settings
 
@@ -26,7 +28,7 @@ def import_(
     data: Annotated[Path | None, setting("data", "Folder of the store; made if absent.")] = None,
     encoding: options.Encoding = None,
     delimiter: options.Delimiter = None,
-) -> None:
+) -> Outcome:
     """Store the postings of a file, each in place of the one with its id, while a service may run on the store.
 
     A row that is bad, or whose image is, fails alone; the exit code is 1 then. Postings that the file lacks stay.
@@ -38,18 +40,29 @@ def import_(
     with terminal.progress_bars() as bars:
         done = import_file(settings, file, images, bars)
     counts = done.counts
-    terminal.print_table(
-        f"{file} → {settings.data}",
-        ["created", "replaced", "unchanged", "failed", "catalogue version"],
-        [[counts.created, counts.replaced, counts.unchanged, counts.failed, done.version]],
-    )
     for warning in done.warnings:
         typer.echo(f"  {warning}", err=True)
     for stock in done.stock:
         typer.echo(f"  stock_image: {stock}; it is no evidence", err=True)
-    if counts.failed:
-        for problem in done.problems[:SHOWN_PROBLEMS]:
-            typer.echo(f"  {problem}", err=True)
-        if counts.failed > SHOWN_PROBLEMS:
-            typer.echo(f"  … {counts.failed} rows in all", err=True)
-        raise typer.Exit(1)
+    for problem in done.problems[:SHOWN_PROBLEMS]:
+        typer.echo(f"  {problem}", err=True)
+    if counts.failed > SHOWN_PROBLEMS:
+        typer.echo(f"  … {counts.failed} rows in all", err=True)
+
+    def show() -> None:
+        terminal.print_table(
+            f"{file} → {settings.data}",
+            ["created", "replaced", "unchanged", "failed", "catalogue version"],
+            [[counts.created, counts.replaced, counts.unchanged, counts.failed, done.version]],
+        )
+
+    document = {
+        "file": str(file),
+        "data": str(settings.data),
+        **asdict(counts),
+        "catalogue_version": done.version,
+        "warnings": list(done.warnings),
+        "stock_images": [asdict(it) for it in done.stock],
+        "problems": problem_rows(done.problems),
+    }
+    return Outcome(document, show, 1 if counts.failed else 0)

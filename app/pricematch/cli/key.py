@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pricematch.api.keys import Scope
+from pricematch.cli.outcome import Outcome
 
 
 def key(
@@ -14,7 +15,7 @@ def key(
     file: Annotated[
         Path | None, typer.Option(help="File of keys to add it to (setting api_keys_file); made if absent.")
     ] = None,
-) -> None:
+) -> Outcome:
     """Make an API key: print it once, for whoever asks, and the line that the service keeps.
 
     The line holds the key's SHA-256 only. It goes into the file that --api-keys-file of `pricematch serve` names (or
@@ -26,5 +27,10 @@ def key(
     made, kept = new_key(name, scope)
     if file is not None:
         add_to_file(file, kept)
-    typer.echo(f"key (shown only now): {made}")
-    typer.echo(f"line: {kept.line()}" if file is None else f"its line is in {file}")
+
+    def show() -> None:
+        typer.echo(f"key (shown only now): {made}")
+        typer.echo(f"line: {kept.line()}" if file is None else f"its line is in {file}")
+
+    document = {"name": kept.name, "scope": kept.scope, "key": made, "line": kept.line()}
+    return Outcome({**document, "file": None if file is None else str(file)}, show)

@@ -1,11 +1,13 @@
 """`pricematch sample`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pricematch.cli import terminal
+from pricematch.cli.outcome import Outcome
 from pricematch.errors import SettingsError
 from pricematch.settings import MIB
 
@@ -30,7 +32,7 @@ def sample(
             help="Whether colours, flavours, patterns, sizes and packs are products of their own; they are if absent.",
         ),
     ] = None,
-) -> None:
+) -> Outcome:
     """Draw a sample catalogue: product-like images and sellers' titles, with the true label groups.
 
     Shops differ in what they sell, in how many postings sell a product, and in whether variants are products; --kinds,
@@ -46,12 +48,17 @@ def sample(
             )
         except OSError as error:
             raise SettingsError(str(error)) from error
-    counts = summary.postings, summary.groups, summary.images
-    terminal.print_table(
-        str(output / "catalogue.csv"),
-        ["postings", "groups", "images", "MiB", "F1 of equal hash", "F1 of equal title"],
-        [[*counts, f"{summary.bytes / MIB:.1f}", f"{summary.f1_equal_hash:.3f}", f"{summary.f1_equal_title:.3f}"]],
-    )
+
+    def show() -> None:
+        counts = summary.postings, summary.groups, summary.images, f"{summary.bytes / MIB:.1f}"
+        terminal.print_table(
+            str(output / "catalogue.csv"),
+            ["postings", "groups", "images", "MiB", "F1 of equal hash", "F1 of equal title"],
+            [[*counts, f"{summary.f1_equal_hash:.3f}", f"{summary.f1_equal_title:.3f}"]],
+        )
+
+    places = {"catalogue": str(output / "catalogue.csv"), "images_folder": str(output / "images")}
+    return Outcome({**places, **asdict(summary)}, show)
 
 
 def _assortment(kinds: str | None, sold_once: float | None, *, variants: bool) -> "Assortment":

@@ -2,6 +2,8 @@
 
 import gc
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +13,13 @@ import typer
 
 from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
+from pricematch.cli.outcome import FLAG, write_document
 from pricematch.encoding.worker_launch import launched_workers
 from pricematch.settings import load_settings
 
 
 def serve(
+    *,
     catalogue: options.Catalogue = None,
     images: options.ImagesIfAny = None,
     models: options.Models = None,
@@ -46,6 +50,10 @@ def serve(
     log_format: Annotated[
         str | None, setting("log_format", "json, text, or auto: text on a terminal, JSON lines elsewhere.")
     ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(FLAG, help="Write the address to stdout as a JSON document once it listens, and log JSON lines."),
+    ] = False,
 ) -> None:
     """Answer HTTP: POST /match, GET /postings/{posting_id}/matches, POST /cluster; try them at /docs.
 
@@ -67,7 +75,7 @@ def serve(
         skip_bad_images=skip_bad_images,
         api_keys_file=api_keys_file,
         no_auth=no_auth,
-        log_format=log_format,
+        log_format=log_format or ("json" if as_json else None),
     )
     with launched_workers(settings.workers) as launched:
         with _uncollected():
@@ -77,7 +85,13 @@ def serve(
 
         install_logs(settings.log_format)
         with terminal.progress_bars(logging.getLogger("pricematch").info) as bars:
-            server.serve(settings, bars, launched)
+            server.serve(settings, bars, launched, _tell if as_json else None)
+
+
+def _tell(address: str) -> None:
+    """Write where the service listens, and which process it is."""
+    write_document({"address": address, "process": os.getpid()})
+    sys.stdout.flush()
 
 
 @contextmanager

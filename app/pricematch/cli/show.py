@@ -2,12 +2,13 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
+from pricematch.cli.outcome import Outcome, finite, verb
 from pricematch.settings import load_settings
 
 if TYPE_CHECKING:
@@ -19,19 +20,21 @@ cli = typer.Typer(help="Draw images that show what happens.", no_args_is_help=Tr
 
 
 @cli.command("augmentations")
+@verb
 def augmentations(
     image: Annotated[Path, typer.Argument(help="An image.")],
     output: options.Output,
     seed: Annotated[int, typer.Option(min=0, help="Of the variants drawn as in training.")] = 0,
-) -> None:
+) -> Outcome:
     """Draw an image beside what the augmentations make of it."""
     from pricematch.training.augmentation import draw_augmentations
 
     draw_augmentations(load_settings(), image, output, seed)
-    typer.echo(f"wrote {output}")
+    return _drawn(output)
 
 
 @cli.command("reconstructions")
+@verb
 def reconstructions(
     output: options.Output,
     catalogue: options.Catalogue = None,
@@ -40,16 +43,17 @@ def reconstructions(
     version: Annotated[str | None, typer.Option(help="Of the CAE; the newest if absent.")] = None,
     count: Annotated[int, typer.Option(min=1, max=32, help="Images to show.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Which images are drawn from the catalogue.")] = 0,
-) -> None:
+) -> Outcome:
     """Draw images of the catalogue above what a trained CAE rebuilds of them."""
     from pricematch.training.reconstructions import draw_reconstructions
 
     settings = load_settings(catalogue=catalogue, images=images, models=models)
     draw_reconstructions(settings, version, count, output, seed)
-    typer.echo(f"wrote {output}")
+    return _drawn(output)
 
 
 @cli.command("matches")
+@verb
 def matches(
     posting_id: Annotated[str, typer.Argument(help="The query, a posting of the catalogue.")],
     output: Annotated[
@@ -73,7 +77,7 @@ def matches(
     encoder_version: options.EncoderVersion = None,
     count: Annotated[int, typer.Option(min=1, max=49, help="Matches to show, at most.")] = 8,
     skip_bad_images: options.SkipBadImages = None,
-) -> None:
+) -> Outcome:
     """List a posting's matches as the service answers them, with the reasons, and draw them beside it.
 
     Each has its probability; with --matcher none, those most similar by the encoder are shown instead. Where
@@ -93,9 +97,36 @@ def matches(
     )
     with terminal.progress_bars() as bars:
         shown = show_matches(settings, posting_id, count, target, min_probability, output, bars)
-    _print_matches(shown)
-    if output is not None:
-        typer.echo(f"wrote {output}")
+
+    def show() -> None:
+        _print_matches(shown)
+        if output is not None:
+            typer.echo(f"wrote {output}")
+
+    return Outcome({**_document(shown), "output": None if output is None else str(output)}, show)
+
+
+def _drawn(output: Path) -> Outcome:
+    """The outcome of drawing an image."""
+    return Outcome({"output": str(output)}, lambda: typer.echo(f"wrote {output}"))
+
+
+def _document(shown: "Shown") -> dict[str, Any]:
+    """The matches as the service answers them, with whether the label groups say the same."""
+    from pricematch.serving.match_records import match_record
+
+    decision = shown.result.decision
+    return {
+        "posting_id": shown.query.posting_id,
+        "title": shown.query.title,
+        "decided_by": decision.by,
+        "models": dict(decision.models),
+        "target": None if decision.target is None else str(decision.target),
+        "threshold": finite(decision.threshold),
+        "alone": finite(decision.fallback),
+        "no_evidence": _no_evidence(shown),
+        "matches": [{**match_record(it.match, it.posting), "same_group": it.same_group} for it in shown.found],
+    }
 
 
 def _print_matches(shown: "Shown") -> None:

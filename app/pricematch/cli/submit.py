@@ -1,11 +1,13 @@
 """`pricematch submit`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pricematch.cli import options, terminal
+from pricematch.cli.outcome import Outcome
 from pricematch.errors import SettingsError
 from pricematch.settings import load_settings
 
@@ -53,7 +55,7 @@ def submit(
     encoder: options.Encoder = None,
     encoder_version: options.EncoderVersion = None,
     skip_bad_images: options.SkipBadImages = None,
-) -> None:
+) -> Outcome:
     """Write the matches of every posting of a catalogue as Kaggle's competition takes them; needs no label groups.
 
     A posting is a match if one signal at least says so; with --matcher, if a matcher does; with --method, if a
@@ -76,12 +78,12 @@ def submit(
         raise SettingsError("expected either --method, or --signals, --report and --threshold, got both")
     if method is None and eps is not None:
         raise SettingsError("--eps: expected --method beside it, one of dbscan, optics, nearest, ensemble")
+    summary: str | None = None
     if matcher is not None:
         if any(option is not None for option in (signals, report, threshold, method, eps, embeddings)):
             raise SettingsError("expected --matcher with --target alone, or other ways to decide, got both")
         with terminal.progress_bars() as bars:
             written, summary = submit.submit_matches(settings, matcher, target, output, bars)
-        typer.echo(summary)
     elif method is not None:
         how = submit.choose_clustering(method, eps, min_samples, settings.max_cluster_pairs)
         with terminal.progress_bars() as bars:
@@ -92,7 +94,13 @@ def submit(
         check_output(output, (report,))  # which holds the thresholds
         with terminal.progress_bars() as bars:
             written = submit.submit(settings, thresholds, embeddings, output, bars)
-        typer.echo(f"thresholds: {submit.threshold_summary(thresholds, report, written.postings)}")
-    columns = ["postings", "with a match", "matches"]
-    terminal.print_table("Matches", columns, [[written.postings, written.matched, written.matches]])
-    typer.echo(f"wrote {output}")
+        summary = f"thresholds: {submit.threshold_summary(thresholds, report, written.postings)}"
+
+    def show() -> None:
+        if summary is not None:
+            typer.echo(summary)
+        columns = ["postings", "with a match", "matches"]
+        terminal.print_table("Matches", columns, [[written.postings, written.matched, written.matches]])
+        typer.echo(f"wrote {output}")
+
+    return Outcome({"output": str(output), "decided_by": summary or method, **asdict(written)}, show)

@@ -1,11 +1,13 @@
 """`pricematch sweep`."""
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pricematch.cli import options, terminal
+from pricematch.cli.outcome import Outcome
 from pricematch.errors import SettingsError
 from pricematch.settings import load_settings
 
@@ -31,7 +33,7 @@ def sweep(
         int, typer.Option(min=1, max=1000, help="Neighbours, itself included, that make a posting core.")
     ] = 2,
     skip_bad_images: options.SkipBadImages = None,
-) -> None:
+) -> Outcome:
     """Score the notebook's clusterings of a labelled catalogue: dbscan, optics, nearest and their ensemble, over eps.
 
     Embeds the catalogue's images with a trained encoder, or evaluates anybody's embeddings (--embeddings). Writes
@@ -53,10 +55,22 @@ def sweep(
 
     with terminal.progress_bars() as bars:
         swept = run(settings, embeddings, every_eps, min_samples, output, bars)
-    _print(swept)
-    if swept.best.eps == every_eps[-1] < 2:
-        typer.echo(f"The best is the largest eps tried: try larger ones, --eps {_beyond(every_eps)}")
-    typer.echo(f"wrote {output / 'sweep.json'} and {output / 'sweep.png'}")
+    files = [str(output / name) for name in ("sweep.json", "sweep.png")]
+
+    def show() -> None:
+        _print(swept)
+        if swept.best.eps == every_eps[-1] < 2:
+            typer.echo(f"The best is the largest eps tried: try larger ones, --eps {_beyond(every_eps)}")
+        typer.echo(f"wrote {' and '.join(files)}")
+
+    document = {
+        "files": files,
+        "postings": swept.postings,
+        "groups": swept.groups,
+        "best": asdict(swept.best),
+        "records": [asdict(record) for record in swept.records],
+    }
+    return Outcome(document, show)
 
 
 def parse_eps(text: str) -> list[float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pricematch.cli import options, terminal
+from pricematch.cli.outcome import Outcome, verb
 from pricematch.cli.train_default import default
 from pricematch.errors import SettingsError
 from pricematch.settings import MIB, load_settings
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 _PRETRAINED = "pretrained"
 
 cli = typer.Typer(help="Train models and export them.", no_args_is_help=True, rich_markup_mode=None)
-cli.command("default")(default)
+cli.command("default")(verb(default))
 
 
 @cli.command("encoder")
+@verb
 def encoder(
     recipe: Annotated[
         str,
@@ -80,7 +82,7 @@ def encoder(
     memory: Annotated[int, typer.Option(min=0, help="MiB of memory for decoded images.")] = 4096,
     disk: Annotated[int, typer.Option(min=0, help="MiB of disk for those that do not fit.")] = 16384,
     skip_bad_images: options.SkipBadImages = None,
-) -> None:
+) -> Outcome:
     """Train encoders and export them: the CAE and the autoencoder on its latents, or the CNN.
 
     Ctrl-C stops after the running step; the same command goes on from there.
@@ -94,8 +96,7 @@ def encoder(
         given["autoencoder.batch"] = batch
     values = {name: value for name, value in given.items() if value is not None}
     if recipe == _PRETRAINED:
-        _export_pretrained(settings.models, version, [*values, *(hyper_parameters or [])])
-        return
+        return _export_pretrained(settings.models, version, [*values, *(hyper_parameters or [])])
     from pricematch.training.recipes import TrainOptions
     from pricematch.training.train_encoder import train
 
@@ -109,12 +110,17 @@ def encoder(
             terminal.training_bar(bars),
             interrupted,
         )
-    terminal.print_trained(trained)
-    terminal.print_retrieval(trained)
-    terminal.print_thresholds(trained)
+
+    def show() -> None:
+        terminal.print_trained(trained)
+        terminal.print_retrieval(trained)
+        terminal.print_thresholds(trained)
+
+    return Outcome({"trained": [network.figures() for network in trained]}, show)
 
 
 @cli.command("matcher")
+@verb
 def matcher(
     catalogue: options.Catalogue = None,
     signals: options.Signals = "hash,title",
@@ -147,7 +153,7 @@ def matcher(
         bool | None, typer.Option("--force", help="Write the matcher also where it is no better than the default.")
     ] = None,
     skip_bad_images: options.SkipBadImages = None,
-) -> None:
+) -> Outcome:
     """Learn from the label groups how likely two postings are the same product, given what the signals say of both.
 
     Writes models/matcher/VERSION, which serve, evaluate, submit and show matches take, if that is better than the
@@ -171,17 +177,18 @@ def matcher(
         raise SettingsError("--stored: expected no --catalogue, --images or --verdicts, which the store has")
     with terminal.progress_bars() as bars:
         trained = train_stored(settings, chosen, bars) if stored else train_matcher(settings, chosen, bars)
-    terminal.print_matcher(trained)
+    return Outcome(trained.figures(), lambda: terminal.print_matcher(trained))
 
 
-def _export_pretrained(models: Path, version: str | None, others: Sequence[str]) -> None:
+def _export_pretrained(models: Path, version: str | None, others: Sequence[str]) -> Outcome:
     from pricematch.training.pretrained_encoder import export_pretrained
 
     if others:
         raise SettingsError(
             f"--recipe {_PRETRAINED}: expected no hyper-parameter, since nothing is trained, got {others[0]}"
         )
-    typer.echo(f"wrote {export_pretrained(models, version)}")
+    path = export_pretrained(models, version)
+    return Outcome({"trained": [{"path": str(path)}]}, lambda: typer.echo(f"wrote {path}"))
 
 
 def _recipe(name: str, values: Mapping[str, Any]) -> "Recipe | CnnTrainingRecipe":

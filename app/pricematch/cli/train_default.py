@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pricematch.cli import terminal
+from pricematch.cli.outcome import Outcome
 from pricematch.errors import SettingsError
 from pricematch.settings import load_settings
 
@@ -39,7 +41,7 @@ def default(
         typer.Option("--drawn/--no-drawn", help="Let drawn catalogues teach beside the shops that are named; they do."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="Of everything drawn.")] = 0,
-) -> None:
+) -> Outcome:
     """Learn the default matcher anew, which decides where no label has taught another.
 
     It is made of several shops, so that it holds in others. The package carries one; this makes its like, and tells how
@@ -52,7 +54,8 @@ def default(
         raise SettingsError(f"--titles: expected names of shops, got {', '.join(sorted(unknown))}")
     with terminal.progress_bars() as bars, _sample(wanted=drawn is not False or not named) as own:
         manifest = teach_default(load_settings(), [*named, *own], output, seed, bars)
-    _print(output, manifest)
+    taught_by = [it.model_dump(mode="json") for it in manifest.taught_by]
+    return Outcome({"output": str(output), "taught_by": taught_by}, partial(_print, output, manifest))
 
 
 def _shop(text: str, titles: Sequence[str]) -> "ShopFolder":

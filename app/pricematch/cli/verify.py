@@ -7,6 +7,7 @@ import typer
 
 from pricematch.cli import terminal
 from pricematch.cli.options import setting
+from pricematch.cli.outcome import Outcome
 from pricematch.errors import SHOWN_PROBLEMS
 from pricematch.settings import load_settings
 
@@ -22,7 +23,7 @@ def verify(
             "deleted, images that no posting shows are moved to lost+found. Without a service on the store.",
         ),
     ] = False,
-) -> None:
+) -> Outcome:
     """Read all of a store, while a service may run on it, and say what is wrong: database, rows, images.
 
     The exit code is 1 where something is.
@@ -31,15 +32,9 @@ def verify(
     from pricematch.store.verify import verify as check
 
     settings = load_settings(data=data)
-    for sentence in accept(settings) if accept_loss else ():
-        typer.echo(sentence)
+    given_up = accept(settings) if accept_loss else []
     with terminal.progress_bars() as bars:
         found = check(settings, bars)
-    terminal.print_table(
-        str(settings.data),
-        ["what", "read", "wrong"],
-        [[checked.what, checked.count, len(checked.faults)] for checked in found],
-    )
     faults = [f"{checked.what}: {fault}" for checked in found for fault in checked.faults]
     for fault in faults[:SHOWN_PROBLEMS]:
         typer.echo(fault, err=True)
@@ -51,4 +46,16 @@ def verify(
             f"`pricematch verify --accept-loss --data {settings.data}` goes on with what is left",
             err=True,
         )
-        raise typer.Exit(1)
+
+    def show() -> None:
+        for sentence in given_up:
+            typer.echo(sentence)
+        rows = [[checked.what, checked.count, len(checked.faults)] for checked in found]
+        terminal.print_table(str(settings.data), ["what", "read", "wrong"], rows)
+
+    document = {
+        "data": str(settings.data),
+        "given_up": list(given_up),
+        "checked": [{"what": it.what, "read": it.count, "faults": list(it.faults)} for it in found],
+    }
+    return Outcome(document, show, 1 if faults else 0)

@@ -29,19 +29,18 @@ POINTS = 200
 _Json: TypeAlias = dict[str, Any]
 
 
-def write_report(
-    path: Path,
+def report_of(
     evaluation: Evaluation,
     postings: Sequence[Posting],
     catalogue: Path,
     seed: int,
     matched: MatcherEvaluation | None = None,
     matcher: str | None = None,
-) -> None:
-    """Write an evaluation of n postings. Every number is finite; a threshold of null takes no pair.
+) -> _Json:
+    """The report of an evaluation of n postings, as JSON has it.
 
-    `matched` is the evaluation of a matcher, with its name and version, on postings it was not trained on. Raises
-    SettingsError if the file cannot be written.
+    Every number is finite; a threshold of null takes no pair. `matched` is the evaluation of a matcher, with its name
+    and version, on postings it was not trained on.
     """
     size = {"postings": len(postings), "groups": evaluation.group_count}
     found = {"version": REPORT_VERSION, "catalogue": str(catalogue), "seed": seed, **size}
@@ -55,7 +54,12 @@ def write_report(
         found[name] = {**section, "curve": _curve(name, evaluation.curves[name])}
     if matched is not None:
         found["matcher"] = {"matcher": matcher, **_describe_matched(matched, evaluation)}
-    write_whole(path, json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False).encode())
+    return found
+
+
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report; raises SettingsError if the file cannot be written."""
+    write_whole(path, json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False).encode())
 
 
 def read_signals(path: Path) -> list[str]:

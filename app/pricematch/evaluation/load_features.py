@@ -53,13 +53,19 @@ def matcher_signals(settings: Settings, content: CsvCatalogue, loaded: LoadedMat
     signals = loaded.model.signals
     if loaded.trained_on is not None:
         return signals
+    there = signals_there(settings, content)
+    return tuple(signal for signal in signals if signal in there)
+
+
+def signals_there(settings: Settings, content: CsvCatalogue) -> tuple[str, ...]:
+    """The signals that the postings of a catalogue file have something for."""
     images = any(it.image is not None for it in content.postings) and find_images(settings, content.names()) is not None
     there = {
         "hash": images or any(it.image_phash is not None for it in content.postings),
         "title": any(it.title for it in content.postings),
         "image": images,
     }
-    return tuple(signal for signal in signals if there[signal])
+    return tuple(signal for signal in SIGNALS if there[signal])
 
 
 def with_nothing_for_lacking(features: Features, loaded: LoadedMatcher) -> Features:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,14 @@ class Comparison:
             gain > SURE * error + _ROUNDING if name == DEFAULT else gain >= -error - _ROUNDING
             for name, (gain, error) in self.gains.items()
         )
+
+    def figures(self) -> dict[str, Any]:
+        """The same as JSON has it; the error over a single group is null."""
+        gains = {
+            name: {"f1": self.others[name], "gain": gain, "error": error if np.isfinite(error) else None}
+            for name, (gain, error) in self.gains.items()
+        }
+        return {"f1": self.learned, "others": gains, "groups": self.groups, "better": self.better}
 
     def __str__(self) -> str:
         figures = (

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,21 @@ class TrainedMatcher:
     path: Path | None
     fitted: FittedMatcher
     seconds: float
+
+    def figures(self) -> dict[str, Any]:
+        """What came of it, as JSON has it: where it is, and how good on label groups held out, beside the default."""
+        fitted = self.fitted
+        return {
+            "path": None if self.path is None else str(self.path),
+            "written": self.path is not None,
+            "postings": fitted.postings,
+            "groups": fitted.groups,
+            "pairs": fitted.pairs,
+            "seconds": round(self.seconds, 3),
+            "held_out": [asdict(figures) for figures in fitted.held_out],
+            "thresholds": fitted.thresholds.describe(),
+            "comparison": None if fitted.comparison is None else fitted.comparison.figures(),
+        }
 
 
 @dataclass(frozen=True, eq=False)

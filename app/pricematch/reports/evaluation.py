@@ -1,31 +1,24 @@
 """Evaluate signals and a matcher on a labelled catalogue; write report.json and report.html."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
 
 from pricematch.catalogue.postings import Posting
-from pricematch.encoding.catalogue_files import find_images
-from pricematch.encoding.encoders import NEWEST_COLOURS
-from pricematch.errors import SHOWN_PROBLEMS, CatalogueError
+from pricematch.errors import SHOWN_PROBLEMS
 from pricematch.evaluation.breakdown import ScoredGroup
+from pricematch.evaluation.catalogue_evaluation import Evaluated, EvaluateOptions, compared
+from pricematch.evaluation.catalogue_evaluation import evaluate as evaluate_catalogue
 from pricematch.evaluation.curves import shown_curve
 from pricematch.evaluation.evaluation_report import write_report
-from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled, unseen
-from pricematch.evaluation.load_features import load_features, matcher_signals, with_nothing_for_lacking
-from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
-from pricematch.evaluation.metrics import Scores, number_groups
+from pricematch.evaluation.matcher_evaluation import MatcherEvaluation
 from pricematch.evaluation.signal_evaluation import Evaluation
-from pricematch.evaluation.signal_evaluation import evaluate as evaluate_signals
 from pricematch.evaluation.signals import formatted, threshold_texts
 from pricematch.formats.atomic_writes import check_folder, write_whole
-from pricematch.formats.matcher_files import load_matcher
-from pricematch.matching.stock_images import without_stock_images
 from pricematch.pairs.image_retrievers import MAX_DISTANCE
-from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.progress import Progress
 from pricematch.reports.page import Thumbnails, draw_thumbnails, plot, render
 from pricematch.reports.plots import (
@@ -93,12 +86,6 @@ def evaluation_page(
     )
 
 
-def compared(evaluation: Evaluation, matched: MatcherEvaluation) -> dict[str, Scores]:
-    """The scores of the same postings by each signal, all together, the matcher, and the matcher's clusters."""
-    found = {name: one.scores.of(matched.evaluated) for name, one in evaluation.measured.items()}
-    return {**found, "matcher": matched.scores, "matcher, clusters": matched.clusters}
-
-
 def shown_names(evaluation: Evaluation, postings: Sequence[Posting]) -> list[str]:
     """The distinct names of the images that the page shows."""
     lists = evaluation.pairs.lists(evaluation.together.thresholds)
@@ -159,75 +146,25 @@ def _plots(evaluation: Evaluation, matched: MatcherEvaluation | None) -> dict[st
 REPORT, PAGE = "report.json", "report.html"
 
 
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """Options of an evaluation: names of the signals, a NumPy file instead of images, folds of the label groups, seed.
-
-    `matcher` is the version of a matcher to evaluate too, `default`, or `auto` for the newest, else the default.
-    `verdicts` is a CSV file or a data folder with feedback, which overrules label groups.
-    """
-
-    signals: tuple[str, ...]
-    embeddings: Path | None
-    folds: int
-    seed: int
-    matcher: str | None = None
-    verdicts: Path | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluated:
-    """The evaluation of the signals, and of the matcher if there is one, with its name and version."""
-
-    signals: Evaluation
-    matched: MatcherEvaluation | None
-    matcher: str | None
-
-
 def evaluate(settings: Settings, options: EvaluateOptions, output: Path, progress: Progress) -> Evaluated:
     """Evaluate signals, and a matcher, on a labelled catalogue; write `report.json` and `report.html` into a folder.
 
     Raises:
-        CatalogueError: a bad row, one without a label group, fewer groups than folds, or none that the matcher was not
-            trained on.
-        ArtefactError: there is no such matcher.
-        SettingsError: the folder cannot be written to, or what a signal is computed from is missing.
-        PricematchError: as `load_features`.
+        SettingsError: the folder cannot be written to.
+        PricematchError: as `pricematch.evaluation.catalogue_evaluation.evaluate`.
     """
     check_folder(output)
-    loaded = None
-    if options.matcher is not None:
-        settings, loaded = load_matcher(settings, options.matcher)
-    content = read_labelled(settings)
-    images = find_images(settings, content.names())
-    given = [str(posting.label_group) for posting in content.postings]
-    labels = [str(label) for label in labels_of(settings, content, options.verdicts)]
-    content = relabelled(content, labels)
-    evaluated = None if loaded is None else unseen(settings, loaded, content.postings, labels, given)
-    colours = NEWEST_COLOURS if loaded is None else loaded.colours
-    names = dict.fromkeys([*options.signals, *(() if loaded is None else matcher_signals(settings, content, loaded))])
-    catalogue, features = load_features(settings, content, list(names), options.embeddings, progress, colours)
-    groups = number_groups(labels)
-    if groups.max() + 1 < options.folds:
-        raise CatalogueError(
-            f"{content.path}: expected at least {options.folds} label groups for as many folds, got {groups.max() + 1}"
-        )
-    parsed = ParsedFeatures.of(features)
-    found = evaluate_signals(parsed, options.signals, groups, options.folds, options.seed, progress)
-    postings = list(catalogue)
-    drawn = None if images is None else draw_thumbnails(settings, shown_names(found, postings), images, progress)
-    matched = None
-    if loaded is not None and evaluated is not None:
-        # in the order of the ids, as in training and in the service
-        order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
-        numbers = number_groups([labels[row] for row in order])
-        whole = with_nothing_for_lacking(features, loaded)
-        told = ParsedFeatures(without_stock_images(catalogue, whole), parsed.titles)
-        how = loaded.model, loaded.thresholds, loaded.homing
-        case = MatcherCase(told.select(order), numbers, evaluated[order], *how)
-        matched = replace(evaluate_matcher(case, options.seed, progress), evaluated=evaluated)
-    label = None if loaded is None else loaded.label
-    page = evaluation_page(found, postings, str(settings.catalogue), drawn, options.seed, matched, label)
-    write_report(output / REPORT, found, postings, settings.catalogue, options.seed, matched, label)
+    found = evaluate_catalogue(settings, options, progress)
+    write_evaluation(settings, found, output, progress)
+    return found
+
+
+def write_evaluation(settings: Settings, found: Evaluated, output: Path, progress: Progress) -> None:
+    """Write `report.json` and `report.html` of an evaluation into a folder; raises SettingsError if that cannot be."""
+    check_folder(output)
+    names = shown_names(found.signals, found.postings)
+    drawn = None if found.images is None else draw_thumbnails(settings, names, found.images, progress)
+    about = str(found.catalogue), drawn, found.seed, found.matched, found.matcher
+    page = evaluation_page(found.signals, found.postings, *about)
+    write_report(output / REPORT, found.report())
     write_whole(output / PAGE, page.encode())
-    return Evaluated(found, matched, label)

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -142,6 +142,22 @@ class Trained:
     path: Path
     fitted: Fitted
     threshold: SimilarityThreshold | None
+
+    def figures(self) -> dict[str, Any]:
+        """What came of it, as JSON has it; losses by epoch, null where one is no number."""
+        fitted = self.fitted
+        return {
+            "path": str(self.path),
+            "images": fitted.training_rows,
+            "held_out_images": fitted.validation_rows,
+            "kept_epoch": fitted.kept_epoch,
+            "seconds": round(fitted.seconds, 3),
+            "losses": {
+                name: [float(value) if np.isfinite(value) else None for value in values]
+                for name, values in fitted.losses.items()
+            },
+            "threshold": None if self.threshold is None else asdict(self.threshold),
+        }
 
 
 @dataclass(frozen=True)

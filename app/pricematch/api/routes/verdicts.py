@@ -12,7 +12,7 @@ from pricematch.api.links import Links
 from pricematch.api.problems import responses
 from pricematch.api.schemas.fields import finite
 from pricematch.api.schemas.filters import filter_in
-from pricematch.api.schemas.matches import EvidenceOut, evidence_fields
+from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.api.schemas.postings import PostingOut, posting_fields
 from pricematch.api.schemas.verdicts import (
     ReviewOut,
@@ -30,6 +30,7 @@ from pricematch.catalogue.records import MAX_AUTHOR_CHARS, MAX_NOTE_CHARS, Remar
 from pricematch.formats.feedback_files import to_csv
 from pricematch.matching.queries import Evidence
 from pricematch.matching.review import Unsure
+from pricematch.serving.match_records import evidence_fields
 from pricematch.serving.results import FeedbackResult
 from pricematch.serving.snapshots import Snapshot
 

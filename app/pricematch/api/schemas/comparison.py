@@ -16,10 +16,11 @@ from pricematch.api.schemas.fields import (
     took_ms,
 )
 from pricematch.api.schemas.images import EncodedImage, ImageUrl
-from pricematch.api.schemas.matches import EvidenceOut, evidence_fields
+from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.catalogue.records import Decision as Verdict
 from pricematch.matching.queries import DecidedBy, Options
 from pricematch.pairs.explanation import MatchType
+from pricematch.serving.match_records import evidence_fields
 from pricematch.serving.results import Compared
 
 

@@ -23,8 +23,9 @@ from pricematch.api.schemas.filters import ExcludeText, FilterText, NarrowedRequ
 from pricematch.api.schemas.images import EncodedImage, ImageUrl
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
-from pricematch.matching.queries import DecidedBy, Decision, Evidence, Match, Matches, Options, Result
+from pricematch.matching.queries import DecidedBy, Decision, Match, Matches, Options, Result
 from pricematch.pairs.explanation import MatchType
+from pricematch.serving.match_records import match_fields
 from pricematch.serving.results import Matched, MatchedEach
 from pricematch.serving.snapshots import Snapshot
 
@@ -281,28 +282,11 @@ def _match_fields(
     match: Match, posting: Posting, product: str | None, links: Links, *, metadata: bool
 ) -> dict[str, Any]:
     """The fields of `MatchOut`, but for those that are absent."""
-    optional = {
-        "product_id": product,
-        "metadata": posting.metadata.as_json() if metadata else None,
-        "probability": match.probability,
-        "level": match.match_type,
-        "similarity": match.similarity,
-        "verdict": match.feedback,
-        "evidence": None if match.evidence is None else evidence_fields(match.evidence),
-        "stock_image": match.stock_image or None,
-        "one_colour": match.one_colour or None,
-    }
+    optional = {"product_id": product, "metadata": posting.metadata.as_json() if metadata else None}
     return {
         "posting_id": match.posting_id,
         "title": posting.title,
         "image_url": links.image(posting),
         **_present(optional),
-    }
-
-
-def evidence_fields(evidence: Evidence) -> dict[str, Any]:
-    """The fields of `EvidenceOut`."""
-    return {
-        "signals": {name: round(similarity, 6) for name, similarity in evidence.signals.items()},
-        "reasons": [{"text": reason.text, "weight": round(reason.weight, 3)} for reason in evidence.reasons],
+        **match_fields(match),
     }
