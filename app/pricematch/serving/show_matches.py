@@ -2,39 +2,30 @@
 
 import asyncio
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from pricematch.catalogue.postings import Catalogue, Posting, as_posting_id
-from pricematch.encoding.catalogue_files import read_catalogue
+from pricematch.catalogue.postings import Posting, as_posting_id
 from pricematch.encoding.decoder import decoder
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import SettingsError
-from pricematch.formats.atomic_writes import make_folder
-from pricematch.formats.manifest import digest_of_file
 from pricematch.matching.queries import Match, Options, Result
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
-from pricematch.serving.initial_load import loaded_from
+from pricematch.serving.offline_store import with_store_of_catalogue
 from pricematch.serving.service import Service
 from pricematch.serving.startup import started
 from pricematch.settings import Settings
-from pricematch.store.folder import PRIVATE_FOLDER
-from pricematch.store.sqlite.store import DATABASE, open_store
 
 _log = logging.getLogger("pricematch")
 _A_ROW, _SIDE = 5, 256
 _FRAMES = {True: "#1b7f4b", False: "#b3261e", None: None}
 _WORDS = {True: ", same group", False: ", another group", None: ""}
 _GREY = 232
-_OWN = "shown"
-"""Folder, below the data folder, of a store for catalogue files that no service was filled from."""
 _ANY = -1.0
 
 
@@ -97,33 +88,7 @@ def show_matches(
         check_output(output)
     options = Options(count, target=_parsed(target), min_probability=min_probability)
     wanted = as_posting_id(posting_id)
-    return asyncio.run(_shown(_with_store_of_catalogue(settings, wanted), wanted, options, output, progress))
-
-
-def _with_store_of_catalogue(settings: Settings, posting_id: str) -> Settings:
-    """Settings whose data folder is the store that was filled from the catalogue file, or a folder of our own below it.
-
-    A store that was never filled is left to the service, which would go on serving what we filled it with.
-
-    Raises:
-        CatalogueError: bad rows.
-        PostingNotFound: the file has no posting with this id.
-    """
-    digest = digest_of_file(settings.catalogue)
-    if (settings.data / DATABASE).exists():
-        with closing(open_store(settings.data)) as store:
-            if loaded_from(store) == digest:
-                return settings
-    content = read_catalogue(settings)
-    content.refuse(content.problems)
-    Catalogue(content.postings).row(posting_id)  # before anything is encoded
-    data = settings.data / _OWN / digest[:16]
-    for other in (settings.data / _OWN).glob("*"):
-        if other != data:
-            shutil.rmtree(other)
-    for folder in (settings.data, settings.data / _OWN):
-        make_folder(folder, PRIVATE_FOLDER)
-    return settings.model_copy(update={"data": data})
+    return asyncio.run(_shown(with_store_of_catalogue(settings, wanted), wanted, options, output, progress))
 
 
 async def _shown(

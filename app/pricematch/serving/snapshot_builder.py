@@ -72,7 +72,7 @@ class SnapshotBuilder:
             StoreError, ModelOutputError: it cannot be read or encoded.
         """
         version = self.store.postings.version()  # what changes while it is read is taken in afterwards
-        postings = _read_postings(self.store.postings)
+        postings = read_postings(self.store.postings)
         base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
         catalogue = Catalogue(postings) if base is None else _on(base, postings)
         digests = digests_of(catalogue[row].image for row in range(catalogue.span))
@@ -164,7 +164,7 @@ def _raw(catalogue: Catalogue, images: StoredImages) -> tuple[ParsedFeatures, St
 
 def stock_images(store: PostingStore, images: StoredImages) -> Sequence[StockImage]:
     """The stock images among all stored postings; raises StoreError."""
-    catalogue = Catalogue(_read_postings(store))
+    catalogue = Catalogue(read_postings(store))
     _, stock = _raw(catalogue, images)
     return stock.each
 
@@ -195,7 +195,7 @@ def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
             _log.warning("%s compares by %s, and no posting has %s %s", loaded.label, signal, article, signal)
 
 
-def _read_postings(store: PostingStore) -> list[Posting]:
+def read_postings(store: PostingStore) -> list[Posting]:
     """All postings, in the order of their ids."""
     postings: list[Posting] = []
     after = ""

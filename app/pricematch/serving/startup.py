@@ -10,6 +10,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from pricematch.catalogue.feed import Position
+from pricematch.catalogue.postings import Catalogue
 from pricematch.catalogue.records import ModelChange
 from pricematch.encoding.blocking import BlockingEncoding, ForThreads
 from pricematch.encoding.encoding import Encoding, EncodingObserver
@@ -29,7 +30,7 @@ from pricematch.serving.intake import Intake
 from pricematch.serving.models import ChosenModels, LoadedModels, activate, choose_models, load_models
 from pricematch.serving.products import ProductKeeper
 from pricematch.serving.service import Service
-from pricematch.serving.snapshot_builder import SnapshotBuilder
+from pricematch.serving.snapshot_builder import SnapshotBuilder, read_postings
 from pricematch.serving.snapshots import FEW, Snapshots
 from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
@@ -204,7 +205,9 @@ class ServedCatalogue:
         return found
 
 
-def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *, serve: bool = True) -> ServedCatalogue:
+def start(
+    settings: Settings, encoding: BlockingEncoding, progress: Progress, *, serve: bool = True, settle: bool = False
+) -> ServedCatalogue:
     """Open the store, fill it if it is empty, and make it ready to answer.
 
     Args:
@@ -212,6 +215,7 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
         encoding: encodes the images of the catalogue.
         progress: called with what is being done.
         serve: whether no other process may serve the store meanwhile.
+        settle: whether it whitens the default encoder first where that is due, instead of once it answers.
 
     Raises:
         PricematchError: it cannot be started.
@@ -223,8 +227,8 @@ def start(settings: Settings, encoding: BlockingEncoding, progress: Progress, *,
         chosen.check_encoder(images=source.images is not None)
     store = open_store(settings.data, serve=serve, lost_found_days=settings.lost_found_days)
     try:
-        whitening = CatalogueWhitening(settings, store.images, encoding) if serve else None
-        return _started(settings, store, source, encoding, progress, whitening)
+        whitening = CatalogueWhitening(settings, store.images, encoding) if serve or settle else None
+        return _started(settings, store, source, encoding, progress, whitening, settle=settle)
     except BaseException:
         store.close()
         raise
@@ -237,6 +241,8 @@ def _started(
     encoding: BlockingEncoding,
     progress: Progress,
     whitening: CatalogueWhitening | None,
+    *,
+    settle: bool,
 ) -> ServedCatalogue:
     chosen, loaded_digest = choose_models(settings, store.models.active()), loaded_from(store)
     if source is None and _names_catalogue(settings) and is_empty(store):
@@ -253,8 +259,24 @@ def _started(
         later = "; once there are images, a start needs it" if settings.encoder == CNN else ""
         text = "the default matcher goes without its encoder and compares by hash and title alone%s: %s"
         _log.warning(text, later, loaded.lacking)
+    if settle and whitening is not None and _whitened(whitening, store, chosen, loaded):
+        chosen = choose_models(settings, chosen.active)
+        loaded = load_models(chosen, partial(encoding.load, progress=progress), progress, images=True)
+        encoding.retain(loaded.encoders)
     build = SnapshotBuilder(settings, store, images, loaded, progress)
     return ServedCatalogue(settings, store, images, chosen, build, encoding, whitening)
+
+
+def _whitened(whitening: CatalogueWhitening, store: Store, chosen: ChosenModels, loaded: LoadedModels) -> bool:
+    """Whiten the default encoder on what is stored, where that is due; whether it was."""
+    if not (images := whitening.due(Catalogue(read_postings(store.postings)), loaded, chosen.active)):
+        return False
+    try:
+        whitening.whiten(images, loaded)
+    except PricematchError as error:
+        _log.warning("the default encoder stays as it is: %s", error)
+        return False
+    return True
 
 
 def _has_images(store: Store) -> bool | None:
@@ -287,6 +309,7 @@ async def started(
     observer: EncodingObserver | None = None,
     *,
     serve: bool = True,
+    settle: bool = False,
     launched: Sequence[LaunchedWorker] = (),
     render: Render | None = None,
 ) -> AsyncIterator["asyncio.Task[None]"]:
@@ -297,6 +320,7 @@ async def started(
         progress: called with what is being done.
         observer: called with the batches that are encoded.
         serve: whether no other process may serve the store meanwhile.
+        settle: see `start`.
         launched: processes that encode which were launched already, see `launched_workers`.
         render: writes the messages of webhooks; None: none is told.
 
@@ -313,7 +337,7 @@ async def started(
 
     encoding = Encoding(settings, observer, launched=launched)
     threads = ForThreads(encoding, asyncio.get_running_loop())
-    starting = asyncio.create_task(asyncio.to_thread(start, settings, threads, report, serve=serve))
+    starting = asyncio.create_task(asyncio.to_thread(start, settings, threads, report, serve=serve, settle=settle))
 
     webhooks = list[Webhooks]()
 
