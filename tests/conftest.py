@@ -21,7 +21,7 @@ settings.load_profile("house")
 
 
 TESTS = Path(__file__).parent
-SLOW_FOLDERS = {"api", "clustering", "evaluation", "hostile", "learning", "reports", "sample", "serving"}
+SLOW_FOLDERS = {"api", "clustering", "evaluation", "hostile", "learning", "notebook", "reports", "sample", "serving"}
 """Their tests build applications, learn pair models, draw catalogues or compare with scikit-learn at length."""
 LONGEST = ("test_readme.py", "api/test_server.py", "api/test_connections.py")
 """Modules that start processes and take longest."""

@@ -25,6 +25,7 @@ RUNNING = {"encoding.tensorflow_network"}
 LAYERS = (
     "cli",
     "api",
+    "notebook",
     "serving",
     "training",
     "learning",
@@ -114,6 +115,25 @@ def test_nobody_imports_sample() -> None:
     assert users <= {"sample", "cli"}
 
 
+def test_nobody_imports_notebook() -> None:
+    """The Python API is a room of its own, which the package itself opens when it is used."""
+    users = {name for name, path in MODULES.items() if any(folder(it) == "notebook" for it in ours(path))}
+    assert {folder(name) for name in users} <= {"", "notebook"}
+
+
+def test_the_package_alone_loads_nothing() -> None:
+    """`import pricematch` is fast: what is heavy comes with the first use of a name."""
+    loaded = loaded_by([""])
+    assert not loaded & {"numpy", "scipy", "pydantic", "PIL", "typer", "asyncio", *NETWORKS, *WEB}
+    assert {name for name in loaded if name.startswith("pricematch")} == {"pricematch"}
+
+
+def test_notebooks_load_no_web_and_no_plots() -> None:
+    """Nor TensorFlow, a terminal, or what decodes images: worker processes do."""
+    loaded = loaded_by([name for name in MODULES if folder(name) == "notebook" and name != "notebook.shop_evaluation"])
+    assert not loaded & {*NETWORKS, *WEB, *TERMINAL, "matplotlib", "openvino", "lightgbm", "cv2", "PIL"}
+
+
 def test_every_folder_has_its_place() -> None:
     """No folder stands beside the list."""
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
@@ -123,6 +143,7 @@ def test_every_folder_has_its_place() -> None:
 def test_no_circles() -> None:
     """No modules import each other in a circle."""
     graph = {name: {target for target in ours(path) if target in MODULES} for name, path in MODULES.items()}
+    graph[""] = set()  # what the package itself names is imported when it is used, by its `__getattr__`
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

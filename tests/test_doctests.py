@@ -8,7 +8,7 @@ import pytest
 
 import pricematch
 
-FOLDERS = ("catalogue", "search", "titles", "pairs", "clustering", "matching", "evaluation")
+FOLDERS = ("catalogue", "search", "titles", "pairs", "clustering", "matching", "evaluation", "notebook")
 MODULES = [
     module.name
     for folder in FOLDERS

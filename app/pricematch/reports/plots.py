@@ -1,7 +1,7 @@
 """Plots of evaluations and explorations, as matplotlib figures."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,9 +17,10 @@ from pricematch.evaluation.signal_evaluation import SizePoint
 from pricematch.evaluation.signals import HAMMING, MEASURES, shown
 from pricematch.pairs.image_retrievers import MAX_DISTANCE
 
+Plot: TypeAlias = Figure
 _F1, _PRECISION, _RECALL, _OTHER = "#2f6db3", "#1b7f4b", "#c2571a", "#8a93a1"
 _SAME, _DIFFERENT = "#1b7f4b", "#b3261e"
-_LINES = ("#2f6db3", "#c2571a", "#1b7f4b", "#1c2430")
+_LINES = ("#2f6db3", "#c2571a", "#1b7f4b", "#1c2430", "#8a93a1")
 _POINTS, _BARS = 400, 50
 
 
