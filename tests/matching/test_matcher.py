@@ -311,10 +311,12 @@ def test_probabilities_take_a_matcher(asked: Options) -> None:
             ask(Query("", SCENE_FEATURES), asked)
 
 
-@pytest.mark.parametrize("query", [Query(title="kopi"), Query("kopi", SCENE_FEATURES)])
-def test_a_title_takes_a_trained_matcher(query: Query) -> None:
+def test_a_title_alone_takes_a_matcher() -> None:
+    """Beside an image it is passed over."""
     with pytest.raises(MatcherNeeded, match="title"):
-        tiny_matcher().match(query, Options())
+        tiny_matcher().match(Query(title="kopi"), Options())
+    both, image = (tiny_matcher().match(Query(title, SCENE_FEATURES), Options()) for title in ("kopi", ""))
+    assert list(both.matches) == list(image.matches)
 
 
 def test_the_encoder_may_be_named_among_several() -> None:
