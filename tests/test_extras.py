@@ -35,7 +35,8 @@ def start(tmp_path: Path) -> Start:
         return subprocess.Popen(
             [sys.executable, "-m", "pricematch", *arguments],
             cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": path},
+            # nobody reads the pipe while it serves, which lines of every look whether it is ready would fill
+            env=os.environ | {"PYTHONPATH": path, "PRICEMATCH_ACCESS_LOG": "false"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
