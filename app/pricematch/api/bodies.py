@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from fastapi import Request
+from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 
 from pricematch.api.content import (
@@ -40,12 +41,19 @@ IMAGE_URL = "image_url"
 Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
 """Gives the image at a URL; raises ImageError."""
 IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."}
+RAW_IMAGE = {**IMAGE, "description": f"{IMAGE['description']} As `image/*` too, and as anything: the bytes decide."}
+"""An image as the body."""
 
 
 def described(schemas: Mapping[str, Any]) -> dict[str, Any]:
     """A body that OpenAPI does not see in an endpoint's parameters, by media types and their schemas."""
     content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a body; what it refers to is in its `$defs`, which the description takes to its components."""
+    return model.model_json_schema(ref_template="#/components/schemas/{model}")
 
 
 def field_bytes(settings: Settings) -> int:

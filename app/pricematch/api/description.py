@@ -1,14 +1,15 @@
 """The description of the API in OpenAPI's form: examples that work when tried, and what generators of clients read."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from pricematch.api import problems
+from pricematch.api.content import MULTIPART
 from pricematch.api.links import VERSION_PREFIX
-from pricematch.api.schemas.verdict_batches import BODY_PARTS
 
 DESCRIPTION = """Which postings show the same product?
 
@@ -26,6 +27,7 @@ TAGS = [
     {"name": "models", "description": "The models that answer."},
     {"name": "health", "description": "For whoever watches the process."},
 ]
+_REFERENCE = "#/components/schemas/{model}"
 _PAGES = {
     "type": "cursor",
     "inputs": [{"name": "cursor", "in": "parameters", "type": "cursor"}],
@@ -51,7 +53,8 @@ def describe(app: FastAPI, root_path: str, example_ids: Sequence[str], method: s
         tags=app.openapi_tags,
         servers=[{"url": root_path or "/"}],
     )
-    schema["components"]["schemas"] |= _definitions()
+    schemas = schema["components"]["schemas"]
+    schemas |= _definitions()
     how: dict[str, Any] = {"method": method} if method == "matcher" else {"method": method, "eps": 0.005}
     for path, operations in schema["paths"].items():
         for operation in operations.values():
@@ -62,6 +65,7 @@ def describe(app: FastAPI, root_path: str, example_ids: Sequence[str], method: s
             if any(parameter["name"] == "cursor" for parameter in parameters):
                 operation["x-speakeasy-pagination"] = _PAGES
             operation["responses"] |= _of_all(operation)
+            schemas |= _name_bodies(operation)
             if path == f"{VERSION_PREFIX}/cluster":
                 body = operation["requestBody"]["content"]
                 body["application/json"]["example"] = {"posting_ids": list(example_ids), **how}
@@ -77,6 +81,27 @@ def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _definitions() -> dict[str, Any]:
-    """Schemas that only answers of errors, or bodies that endpoints read themselves, refer to."""
-    definitions = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**definitions.pop("$defs"), "Problem": definitions, **BODY_PARTS}
+    """Schemas that only answers of errors refer to."""
+    definitions = problems.Problem.model_json_schema(ref_template=_REFERENCE)
+    return {**definitions.pop("$defs"), "Problem": definitions}
+
+
+def _name_bodies(operation: dict[str, Any]) -> dict[str, Any]:
+    """Schemas of the bodies that an endpoint reads itself, by the names that now stand in their place.
+
+    Generators call types by these: the name of the model, or of the operation for a form.
+    """
+    if "requestBody" not in operation:
+        return {}
+    named: dict[str, Any] = {}
+    operation["requestBody"] = body = deepcopy(operation["requestBody"])  # which all descriptions share
+    for media_type, content in body["content"].items():
+        schema = content["schema"]
+        if schema.get("type") == "object":
+            operation_id = operation["operationId"]
+            form = f"{operation_id[0].upper()}{operation_id[1:]}Form"
+            name = form if media_type == MULTIPART else schema["title"]
+            named |= schema.pop("$defs", {})
+            named[name] = {**schema, "title": name}
+            content["schema"] = {"$ref": _REFERENCE.format(model=name)}
+    return named

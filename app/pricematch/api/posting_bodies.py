@@ -10,6 +10,7 @@ from pricematch.api.bodies import (
     IMAGE_URL,
     JSON_BYTES_PER_BYTE,
     JSON_BYTES_PER_CHARACTER,
+    RAW_IMAGE,
     Fetch,
     described,
     field_bytes,
@@ -111,7 +112,7 @@ _PATCH_FORM = {
     "properties": {"image": IMAGE, IMAGE_URL: _URL, **PatchIn.model_json_schema()["properties"]},
 }
 _PATCH = PatchJson.model_json_schema()
-BODY = described({MULTIPART: _FORM, JSON: PostingJson.model_json_schema(), "image/*": IMAGE, OCTETS: IMAGE})
+BODY = described({MULTIPART: _FORM, JSON: PostingJson.model_json_schema(), OCTETS: RAW_IMAGE})
 PATCH_BODY = described({MERGE_PATCH: _PATCH, JSON: _PATCH, MULTIPART: _PATCH_FORM})
 
 

@@ -34,7 +34,12 @@ def metrics_router(metrics: Metrics, *, guarded: bool) -> APIRouter:
         "/metrics",
         operation_id="getMetrics",
         response_class=Response,
-        responses={200: {"content": {CONTENT_TYPE_LATEST: {}}, "description": "Prometheus' text format."}},
+        responses={
+            200: {
+                "content": {CONTENT_TYPE_LATEST: {"schema": {"type": "string"}}},
+                "description": "Prometheus' text format.",
+            }
+        },
     )
     async def read() -> Response:
         """Counters and histograms of requests, stages, batches, the catalogue, models and the process."""

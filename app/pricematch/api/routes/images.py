@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pricematch.api.conditions import is_known
+from pricematch.api.content import OCTETS
 from pricematch.api.dependencies import READ_IMAGE, PostingId, ReadyService, Signed, while_connected
 from pricematch.api.links import image_version
 from pricematch.api.problems import responses
@@ -39,7 +40,7 @@ class ThumbnailSide(IntEnum):
     responses=responses(404, 415, 422, 429, 500, 503, 504)
     | {
         200: {
-            "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/*", OCTETS)},
             "description": "The image as it is stored, or a thumbnail of it, a JPEG.",
             "headers": {"ETag": {"description": "Of the image.", "schema": {"type": "string"}}},
         },

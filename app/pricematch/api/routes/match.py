@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from pricematch.api.bodies import IMAGE, SentImages, described, read_query
+from pricematch.api.bodies import IMAGE, RAW_IMAGE, SentImages, described, read_query
 from pricematch.api.content import JSON, MULTIPART, OCTETS, written
 from pricematch.api.dependencies import READ, LinksDep, ReadyService, while_connected
 from pricematch.api.problems import responses
@@ -40,7 +40,7 @@ _FORM = {
     dependencies=[READ],
     response_model=MatchesOut | EachMatchesOut,
     responses=responses(400, 409, 413, 415, 422, 429, 500, 503, 504),
-    openapi_extra=described({MULTIPART: _FORM, JSON: _JSON, "image/*": IMAGE, OCTETS: IMAGE}),
+    openapi_extra=described({MULTIPART: _FORM, JSON: _JSON, OCTETS: RAW_IMAGE}),
 )
 async def match(
     request: Request, query: Annotated[MatchQuery, Query()], service: ReadyService, links: LinksDep

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from pricematch.api.bodies import described
+from pricematch.api.bodies import described, json_schema
 from pricematch.api.content import JSON, read_json
 from pricematch.api.dependencies import READ, WRITE, LinksDep, ReadyService, Writer, while_connected
 from pricematch.api.idempotency import ONCE
@@ -12,7 +12,6 @@ from pricematch.api.limits import allow_large
 from pricematch.api.problems import responses
 from pricematch.api.schemas.verdict_batches import (
     BATCH_ID,
-    BODY,
     BatchesOut,
     BatchIn,
     BatchPreviewOut,
@@ -42,7 +41,7 @@ _MADE: dict[int | str, dict[str, Any]] = {
     operation_id="decideVerdicts",
     dependencies=[WRITE, ONCE],
     response_model=BatchPreviewOut,
-    openapi_extra=described({JSON: BODY}),
+    openapi_extra=described({JSON: json_schema(BatchIn)}),
     responses=responses(400, 409, 412, 413, 415, 422, 429, 500, 503, 504, 507) | _MADE,
 )
 async def decide_each(

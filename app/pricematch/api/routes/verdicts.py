@@ -103,7 +103,8 @@ async def verdicts(service: ReadyService, query: Annotated[VerdictsQuery, Query(
     operation_id="exportVerdicts",
     dependencies=[READ],
     response_class=Response,
-    responses=responses(500, 503) | {200: {"content": {"text/csv": {}}, "description": "All verdicts."}},
+    responses=responses(500, 503)
+    | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "All verdicts."}},
 )
 async def export(service: ReadyService) -> Response:
     """All verdicts as CSV, as `train matcher` and `evaluate` take them."""

@@ -1,7 +1,7 @@
 """Schemas of batches of feedback."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -70,11 +70,6 @@ class BatchIn(BaseModel):
         else:
             chosen = [PairDecision(it.left, it.right, it.decision) for it in self.decisions or ()]
         return BatchOptions(chosen, remark, self.if_version, settings.max_batch_pairs)
-
-
-BODY: dict[str, Any] = BatchIn.model_json_schema(ref_template="#/components/schemas/{model}")
-BODY_PARTS: dict[str, Any] = BODY.pop("$defs")
-"""Schemas that the body refers to, by their names."""
 
 
 class BatchCountsOut(BaseModel):
