@@ -1,0 +1,49 @@
+"""The client of a service over HTTP: `Client`, and `AsyncClient` for asyncio. docs/client.md shows how it is used.
+
+It imports nothing of the service.
+"""
+
+from pricematch.client.clients import AsyncClient, Client
+from pricematch.client.errors import (
+    ConditionFailed,
+    Conflict,
+    ConnectionFailed,
+    DeadlineExceeded,
+    Forbidden,
+    Gone,
+    ImageRefused,
+    InvalidRequest,
+    JobFailed,
+    NotFound,
+    Overloaded,
+    PricematchClientError,
+    PricematchHTTPError,
+    ServiceFailed,
+    Unauthenticated,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from pricematch.client.verbs.postings import NewPosting
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ConditionFailed",
+    "Conflict",
+    "ConnectionFailed",
+    "DeadlineExceeded",
+    "Forbidden",
+    "Gone",
+    "ImageRefused",
+    "InvalidRequest",
+    "JobFailed",
+    "NewPosting",
+    "NotFound",
+    "Overloaded",
+    "PricematchClientError",
+    "PricematchHTTPError",
+    "ServiceFailed",
+    "Unauthenticated",
+    "Unavailable",
+    "UnexpectedAnswer",
+]

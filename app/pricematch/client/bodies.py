@@ -1,0 +1,76 @@
+"""Bodies of requests: images and forms, and files that are sent from the disk while somebody is told how far it is."""
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+from pricematch.client.calls import Content
+
+Image: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
+"""An image: the path of a file, its bytes, or an open file."""
+Told: TypeAlias = Callable[[int, int], None]
+"""Is told how much is done, and of how much."""
+_NAME = "image"
+
+
+def image_bytes(image: Image) -> bytes:
+    """The bytes of an image."""
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, str | os.PathLike):
+        return Path(image).read_bytes()
+    return image.read()
+
+
+def image_name(image: Image) -> str:
+    """The name of an image's file, if it has one."""
+    path = image if isinstance(image, str | os.PathLike) else getattr(image, "name", None)
+    return Path(path).name if isinstance(path, str | os.PathLike) and Path(path).name else _NAME
+
+
+def form(texts: Mapping[str, str | Sequence[str] | None], images: Mapping[str, Sequence[Image]]) -> Content:
+    """A form of text fields, without those that are None, and of images."""
+    files = [(name, (image_name(it), image_bytes(it))) for name, each in images.items() for it in each]
+    return {"data": {name: text for name, text in texts.items() if text is not None}, "files": files}
+
+
+def as_json(value: Mapping[str, Any] | None) -> str | None:
+    """An object as text for a form or an address."""
+    return None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+class Upload(io.BufferedReader):
+    """A file that is sent, piece by piece as it is read.
+
+    Args:
+        path: of the file.
+        told: is called with the bytes that were read of it, and how many it has.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], told: Told) -> None:
+        super().__init__(io.FileIO(path))
+        self._told, self._size = told, os.fstat(self.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes."""
+        piece = super().read(size)
+        if piece:
+            self._told(self.tell(), self._size)
+        return piece
+
+
+def zipped(folder: Path) -> Path:
+    """A ZIP file for the time being with all files below a folder, as they are; raises ValueError where none is."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not files:
+        raise ValueError(f"expected images below {folder}, found no file")
+    handle, name = tempfile.mkstemp(suffix=".zip", prefix="pricematch-")
+    with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
+        for path in files:
+            archive.write(path, path.relative_to(folder).as_posix())
+    return Path(name)

@@ -1,0 +1,83 @@
+"""What a service answers, as dataclasses. What a newer service adds is ignored; docs/http.md says what it all means."""
+
+from pricematch.client.results.clusters import Cluster, Clusters, Item
+from pricematch.client.results.jobs import EndedJob, Job, Jobs, RowProblem, TrainingResult, WholeJob
+from pricematch.client.results.matches import EachMatches, Evidence, ItemMatches, Match, Matches, Reason, StockImage
+from pricematch.client.results.models import Activated, Health, Model, Models, Runtime
+from pricematch.client.results.postings import Posting, Postings, PutOutcome, Removed, StoredPosting
+from pricematch.client.results.problems import Fault, Problem
+from pricematch.client.results.products import (
+    Link,
+    ListedProduct,
+    Member,
+    Merged,
+    Product,
+    ProductDetails,
+    ProductEvent,
+    ProductHistory,
+    Products,
+)
+from pricematch.client.results.verdicts import (
+    Batch,
+    Batches,
+    BatchPreview,
+    Contradiction,
+    Review,
+    StoredBatch,
+    StoredVerdict,
+    Unsure,
+    Verdict,
+    Verdicts,
+    Withdrawn,
+)
+
+__all__ = [
+    "Activated",
+    "Batch",
+    "BatchPreview",
+    "Batches",
+    "Cluster",
+    "Clusters",
+    "Contradiction",
+    "EachMatches",
+    "EndedJob",
+    "Evidence",
+    "Fault",
+    "Health",
+    "Item",
+    "ItemMatches",
+    "Job",
+    "Jobs",
+    "Link",
+    "ListedProduct",
+    "Match",
+    "Matches",
+    "Member",
+    "Merged",
+    "Model",
+    "Models",
+    "Posting",
+    "Postings",
+    "Problem",
+    "Product",
+    "ProductDetails",
+    "ProductEvent",
+    "ProductHistory",
+    "Products",
+    "PutOutcome",
+    "Reason",
+    "Removed",
+    "Review",
+    "RowProblem",
+    "Runtime",
+    "StockImage",
+    "StoredBatch",
+    "StoredPosting",
+    "StoredVerdict",
+    "TrainingResult",
+    "Unsure",
+    "Verdict",
+    "Verdicts",
+    "WholeJob",
+    "Withdrawn",
+]

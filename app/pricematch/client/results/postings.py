@@ -1,0 +1,59 @@
+"""Stored postings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """A stored posting."""
+
+    posting_id: str
+    title: str
+    image_phash: str | None
+    label_group: str | None
+    image_url: str | None
+    product_id: str | None
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPosting(Posting):
+    """A stored posting, and the version of the catalogue it is in.
+
+    Attributes:
+        etag: its revision, for `if_match`.
+        created: whether it is new, of one that was put.
+    """
+
+    catalogue_version: int
+    etag: str | None = None
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postings:
+    """A page of the stored postings, in the order of their ids."""
+
+    catalogue_version: int
+    total: int
+    postings: tuple[Posting, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """A posting is not there; whether it was."""
+
+    catalogue_version: int
+    posting_id: str
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOutcome:
+    """What became of one of many postings: it is stored, or there is an error."""
+
+    posting_id: str
+    posting: StoredPosting | None = None
+    error: Exception | None = None
