@@ -137,7 +137,19 @@ def test_notebooks_load_no_web_and_no_plots() -> None:
 def test_every_folder_has_its_place() -> None:
     """No folder stands beside the list."""
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert folders == {*LAYERS, "sample"}
+    assert folders == {*LAYERS, "sample", "client"}
+
+
+def test_the_client_is_alone() -> None:
+    """It imports nothing of the service but its version, of others httpx2 alone, and nobody imports it."""
+    own = {name: path for name, path in MODULES.items() if folder(name) == "client"}
+    assert {folder(target) for path in own.values() for target in ours(path)} <= {"client", ""}
+    assert {it for path in own.values() for it in tops(path)} - set(sys.stdlib_module_names) == {"pricematch", "httpx2"}
+    users = {folder(name) for name, path in MODULES.items() if any(folder(it) == "client" for it in ours(path))}
+    assert users == {"client"}
+    assert {it for it in loaded_by(["client"]) if it.startswith("pricematch.")} == {
+        f"pricematch.{name}" for name in own if name
+    }
 
 
 def test_no_circles() -> None:
@@ -170,10 +182,9 @@ def test_openvino_is_imported_without_its_converter() -> None:
 
 
 def test_one_module_asks_other_hosts() -> None:
-    """So that whatever is asked is guarded."""
-    assert [name for name, path in MODULES.items() if tops(path) & {"httpx2", "httpx", "urllib3", "requests"}] == [
-        "serving.outgoing"
-    ]
+    """So that whatever is asked is guarded; the client asks the service that its user names."""
+    asking = [name for name, path in MODULES.items() if tops(path) & {"httpx2", "httpx", "urllib3", "requests"}]
+    assert [name for name in asking if folder(name) != "client"] == ["serving.outgoing"]
 
 
 def test_plots_stay_in_reports() -> None:

@@ -100,7 +100,9 @@ def test_every_setting_is_described() -> None:
 
 
 def test_variables_that_are_no_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Misspelt variables are named, others are nobody's business."""
+    """Misspelt variables are named; others, and those of clients, are nobody's business."""
+    monkeypatch.setenv("PRICEMATCH_URL", "http://shop")
+    monkeypatch.setenv("PRICEMATCH_KEY", "pm_")
     monkeypatch.setenv("PRICEMATCH_MAX_PIXELS", "9")
     monkeypatch.setenv("PRICEMATCH_MAX_PIXELZ", "9")
     monkeypatch.setenv("OTHER_MAX_PIXELZ", "9")

@@ -69,6 +69,9 @@ def _secret(value: SecretStr) -> SecretStr:
 _Webhook: TypeAlias = Annotated[str, AfterValidator(_webhook)]
 _Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
 
+_OF_CLIENTS = ("url", "key")
+"""What clients take of the environment, with the prefix of settings."""
+
 
 class Settings(BaseSettings):
     """Paths, addresses and limits. Immutable; the unit stands under each field."""
@@ -288,5 +291,5 @@ def variable_warnings() -> list[str]:
     """Warnings of environment variables that look like settings and are none."""
     prefix = str(Settings.model_config["env_prefix"])
     names = [name for name in sorted(os.environ) if name.startswith(prefix)]
-    known = Settings.model_fields
+    known = {*Settings.model_fields, *_OF_CLIENTS}
     return [f"{name} is set, but is no setting" for name in names if name.removeprefix(prefix).lower() not in known]

@@ -89,7 +89,7 @@ def _definitions() -> dict[str, Any]:
 def _name_bodies(operation: dict[str, Any]) -> dict[str, Any]:
     """Schemas of the bodies that an endpoint reads itself, by the names that now stand in their place.
 
-    Generators call types by these: the name of the model, or of the operation for a form.
+    Generators call types by these: the name of the model, or of the operation for a form and what is no one model.
     """
     if "requestBody" not in operation:
         return {}
@@ -98,9 +98,8 @@ def _name_bodies(operation: dict[str, Any]) -> dict[str, Any]:
     for media_type, content in body["content"].items():
         schema = content["schema"]
         if schema.get("type") == "object":
-            operation_id = operation["operationId"]
-            form = f"{operation_id[0].upper()}{operation_id[1:]}Form"
-            name = form if media_type == MULTIPART else schema["title"]
+            own = operation["operationId"][0].upper() + operation["operationId"][1:]
+            name = f"{own}Form" if media_type == MULTIPART else schema.get("title", own)
             named |= schema.pop("$defs", {})
             named[name] = {**schema, "title": name}
             content["schema"] = {"$ref": _REFERENCE.format(model=name)}

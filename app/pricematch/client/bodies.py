@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -25,6 +26,11 @@ def image_bytes(image: Image) -> bytes:
     if isinstance(image, str | os.PathLike):
         return Path(image).read_bytes()
     return image.read()
+
+
+def as_text(image: Image) -> str:
+    """An image in JSON."""
+    return b64encode(image_bytes(image)).decode()
 
 
 def image_name(image: Image) -> str:

@@ -62,21 +62,13 @@ class Work(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Together:
-    """A step: make calls, so many at a time; each gives its result or its error, in their order."""
-
-    calls: Sequence[Call[Any]]
-    at_once: int
-
-
-@dataclass(frozen=True, slots=True)
 class Items(Generic[T]):
     """A step of a verb that iterates: what comes next."""
 
     items: Sequence[T]
 
 
-Step: TypeAlias = Call[Any] | Pause | Work[Any] | Together
+Step: TypeAlias = Call[Any] | Pause | Work[Any]
 Flow: TypeAlias = Generator[Step, Any, T]
 Listing: TypeAlias = Generator[Step | Items[T], Any, None]
 

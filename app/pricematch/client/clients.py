@@ -5,7 +5,6 @@ import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self, TypeVar
 
 import httpx2
@@ -21,7 +20,6 @@ from pricematch.client.calls import (
     Returned,
     Step,
     SyncRunner,
-    Together,
     onwards,
 )
 from pricematch.client.errors import PricematchClientError, UnexpectedAnswer
@@ -89,10 +87,6 @@ def _result(call: Call[T], response: httpx2.Response) -> T:
         raise UnexpectedAnswer(f"{call.method} {response.url}: {error}") from error
 
 
-def _either(result: Any, error: PricematchClientError | None) -> Any:
-    return result if error is None else error
-
-
 class Client(Verbs, SyncRunner):
     """Asks a service, and waits for its answers; threads may share one.
 
@@ -158,9 +152,6 @@ class Client(Verbs, SyncRunner):
             return self._answer(step)
         if isinstance(step, Pause):
             return time.sleep(step.seconds)
-        if isinstance(step, Together):
-            with ThreadPoolExecutor(step.at_once) as threads:
-                return [_either(*it) for it in threads.map(self._outcome, step.calls)]
         return step.do()
 
     def _answer(self, call: Call[T]) -> T:
@@ -246,14 +237,6 @@ class AsyncClient(Verbs, AsyncRunner):
             return await self._answer(step)
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
-        if isinstance(step, Together):
-            places = asyncio.Semaphore(step.at_once)
-
-            async def one(call: Call[Any]) -> Any:
-                async with places:
-                    return _either(*await self._outcome(call))
-
-            return await asyncio.gather(*map(one, step.calls))
         return await asyncio.to_thread(step.do)
 
     async def _answer(self, call: Call[T]) -> T:

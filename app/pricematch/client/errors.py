@@ -8,6 +8,7 @@ PricematchClientError
 │   ├── Forbidden             403: the scope of the key does not cover it
 │   ├── NotFound              404: no such posting, job, product, verdict, batch or path
 │   ├── Gone                  410: it is not there any more
+│   │   └── HistoryLost       changes since then are not known any more
 │   ├── Conflict              409: the service holds nothing to answer this with
 │   ├── ConditionFailed       412: it is not as the request says it must be
 │   ├── Overloaded            429: too many requests
@@ -73,6 +74,18 @@ class Gone(PricematchHTTPError):
     """It is not there any more."""
 
 
+class HistoryLost(Gone):
+    """Changes since a version are not known any more: read all anew, and then the changes since `start_at`.
+
+    Attributes:
+        start_at: the version from which on they are known.
+    """
+
+    def __init__(self, problem: Problem, retry_after: float | None = None) -> None:
+        super().__init__(problem, retry_after)
+        self.start_at = problem.start_at or 0
+
+
 class Conflict(PricematchHTTPError):
     """The service holds nothing to answer this with: no matcher, no encoder, or too few labels."""
 
@@ -130,12 +143,15 @@ _OF_STATUS: dict[int, type[PricematchHTTPError]] = {
     503: Unavailable,
     504: DeadlineExceeded,
 }
-_IMAGE = ("image-empty", "image-corrupt", "image-too-small", "image-too-complex", "image-too-large", "image-type")
+_OF_TYPE: dict[str, type[PricematchHTTPError]] = {"history-lost": HistoryLost}
+_OF_TYPE |= dict.fromkeys(
+    ("image-empty", "image-corrupt", "image-too-small", "image-too-complex", "image-too-large", "image-type"),
+    ImageRefused,
+)
 
 
 def error_of(problem: Problem, retry_after: float | None = None) -> PricematchHTTPError:
     """The error that stands for a problem: by its type, or else by its status."""
-    if problem.type.rpartition(":")[2] in _IMAGE:
-        return ImageRefused(problem, retry_after)
+    kind = problem.type.rpartition(":")[2]
     other = ServiceFailed if problem.status >= 500 else InvalidRequest
-    return _OF_STATUS.get(problem.status, other)(problem, retry_after)
+    return _OF_TYPE.get(kind, _OF_STATUS.get(problem.status, other))(problem, retry_after)

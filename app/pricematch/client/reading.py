@@ -50,16 +50,18 @@ def _of_fields(kind: type[Any]) -> Read:
 
 
 def _optional(kinds: list[Any], nullable: bool) -> Read:  # noqa: FBT001
-    """What one of these reads: of several, all of which are results, the one of that `kind`."""
+    """What one of these reads: of several results the one of that `kind`, or the one that is of any."""
     if len(kinds) == 1:
         only = _reader(kinds[0])
         return lambda value, place: None if value is None and nullable else only(value, place)
-    by_kind = {name: _reader(it) for it in kinds for name in get_args(get_type_hints(it)[_KIND])}
+    names = {it: get_args(get_type_hints(it)[_KIND]) for it in kinds}
+    by_kind = {name: _reader(it) for it in kinds for name in names[it]}
+    [other] = [_reader(it) for it in kinds if not names[it]]
 
     def made(value: Any, place: str) -> Any:
-        if not isinstance(value, Mapping) or value.get(_KIND) not in by_kind:
-            raise _unexpected(f"an object whose {_KIND} is one of {', '.join(by_kind)}", value, place)
-        return by_kind[value[_KIND]](value, place)
+        if not isinstance(value, Mapping):
+            raise _unexpected("an object", value, place)
+        return by_kind.get(value.get(_KIND), other)(value, place)
 
     return made
 

@@ -1,10 +1,20 @@
 """What a service answers, as dataclasses. What a newer service adds is ignored; docs/http.md says what it all means."""
 
+from pricematch.client.results.changes import (
+    Change,
+    ChangedPosting,
+    Changes,
+    ModelChange,
+    OtherChange,
+    PostingChange,
+    ProductChange,
+    VerdictChange,
+)
 from pricematch.client.results.clusters import Cluster, Clusters, Item
-from pricematch.client.results.jobs import EndedJob, Job, Jobs, RowProblem, TrainingResult, WholeJob
+from pricematch.client.results.jobs import Before, EndedJob, HeldOut, Job, Jobs, RowProblem, TrainingResult, WholeJob
 from pricematch.client.results.matches import EachMatches, Evidence, ItemMatches, Match, Matches, Reason, StockImage
 from pricematch.client.results.models import Activated, Health, Model, Models, Runtime
-from pricematch.client.results.postings import Posting, Postings, PutOutcome, Removed, StoredPosting
+from pricematch.client.results.postings import Changed, ChangedEach, Posting, Postings, Removed, StoredPosting
 from pricematch.client.results.problems import Fault, Problem
 from pricematch.client.results.products import (
     Link,
@@ -36,6 +46,12 @@ __all__ = [
     "Batch",
     "BatchPreview",
     "Batches",
+    "Before",
+    "Change",
+    "Changed",
+    "ChangedEach",
+    "ChangedPosting",
+    "Changes",
     "Cluster",
     "Clusters",
     "Contradiction",
@@ -44,6 +60,7 @@ __all__ = [
     "Evidence",
     "Fault",
     "Health",
+    "HeldOut",
     "Item",
     "ItemMatches",
     "Job",
@@ -55,16 +72,19 @@ __all__ = [
     "Member",
     "Merged",
     "Model",
+    "ModelChange",
     "Models",
+    "OtherChange",
     "Posting",
+    "PostingChange",
     "Postings",
     "Problem",
     "Product",
+    "ProductChange",
     "ProductDetails",
     "ProductEvent",
     "ProductHistory",
     "Products",
-    "PutOutcome",
     "Reason",
     "Removed",
     "Review",
@@ -77,6 +97,7 @@ __all__ = [
     "TrainingResult",
     "Unsure",
     "Verdict",
+    "VerdictChange",
     "Verdicts",
     "WholeJob",
     "Withdrawn",

@@ -1,7 +1,9 @@
 """Stored postings."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from pricematch.client.results.problems import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +53,20 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PutOutcome:
-    """What became of one of many postings: it is stored, or there is an error."""
+class Changed:
+    """What became of one of many changes; where it `failed`, `problem` says why and nothing was changed."""
 
-    posting_id: str
-    posting: StoredPosting | None = None
-    error: Exception | None = None
+    index: int
+    posting_id: str | None
+    outcome: Literal["created", "replaced", "unchanged", "removed", "absent", "failed"]
+    revision: int | None = None
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedEach:
+    """What became of each of many changes."""
+
+    catalogue_version: int
+    failed: int
+    items: tuple[Changed, ...]

@@ -13,10 +13,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """RFC 9457 problem details; docs/http.md lists the types."""
+    """RFC 9457 problem details; docs/http.md lists the types. `start_at` comes with `history-lost`."""
 
     type: str
     title: str
     status: int
     detail: str
     errors: tuple[Fault, ...] | None = None
+    start_at: int | None = None

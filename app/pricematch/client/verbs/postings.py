@@ -1,36 +1,23 @@
 """Postings: read, put, patch and delete them."""
 
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
-from itertools import islice
 from typing import Any, Final, Literal
 
 import httpx2
 
-from pricematch.client.bodies import Image, as_json, form, image_bytes
-from pricematch.client.calls import (
-    Call,
-    Content,
-    Items,
-    Listing,
-    Together,
-    as_result,
-    in_path,
-    listing,
-    pages,
-    verb,
-    work,
-)
+from pricematch.client.bodies import Image, as_json, as_text, form
+from pricematch.client.calls import Call, Content, Items, Listing, as_result, ask, in_path, listing, pages, verb, work
 from pricematch.client.reading import read
-from pricematch.client.results.postings import Posting, Postings, PutOutcome, Removed, StoredPosting
+from pricematch.client.results.postings import Changed, ChangedEach, Posting, Postings, Removed, StoredPosting
 
 _PAGE = 100
 _CREATED = 201
-_CHUNKS = 4
-"""Postings that are read before they are put, as a multiple of those that are put at a time."""
+_MOST_ITEMS = 256
+_MUCH = 4 * 1024 * 1024
+"""Characters of images in a request of many changes, after which the next one begins."""
 
 
 class _Keep(Enum):
@@ -113,17 +100,6 @@ class PostingVerbs:
         )
         return _put(posting, _conditions(if_match, "*" if if_absent else None))
 
-    @listing
-    def put_many(self, postings: Iterable[NewPosting], *, at_once: int = 8) -> Listing[PutOutcome]:
-        """Put postings, so many at a time; their outcomes come in the same order, and one that fails stops no other."""
-        left = iter(postings)
-        while chunk := list(islice(left, _CHUNKS * at_once)):
-            calls = yield from work(partial(_puts, chunk))
-            answers = yield Together([it for it in calls if isinstance(it, Call)], at_once)
-            each = iter(answers)
-            outcomes = [next(each) if isinstance(it, Call) else it for it in calls]
-            yield Items([_outcome(it.posting_id, found) for it, found in zip(chunk, outcomes, strict=True)])
-
     @verb
     def patch(
         self,
@@ -143,7 +119,7 @@ class PostingVerbs:
         given = {"title": title, "label_group": label_group, "image_phash": image_phash, "metadata": metadata}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not KEEP}
         if not isinstance(image, _Keep):
-            changes["image"] = None if image is None else b64encode(image_bytes(image)).decode()
+            changes["image"] = None if image is None else as_text(image)
         return Call(
             method="PATCH",
             path=_path(posting_id),
@@ -164,6 +140,22 @@ class PostingVerbs:
             repeatable=if_match is None,
         )
 
+    @listing
+    def put_many(self, postings: Iterable[NewPosting]) -> Listing[Changed]:
+        """Put postings, many in a request; what became of each comes in their order, and a bad one fails alone."""
+        return _changed_each(_put_item(it) for it in postings)
+
+    @listing
+    def patch_many(self, patches: Iterable[tuple[str, Mapping[str, Any]]]) -> Listing[Changed]:
+        """Change some of postings, by their ids and JSON Merge Patches, as `put_many` puts them."""
+        items = ({**patch, "op": "patch", "posting_id": posting_id} for posting_id, patch in patches)
+        return _changed_each(items, repeatable=False)
+
+    @listing
+    def delete_many(self, posting_ids: Iterable[str]) -> Listing[Changed]:
+        """Remove postings, as `put_many` puts them."""
+        return _changed_each({"op": "delete", "posting_id": it} for it in posting_ids)
+
 
 def _path(posting_id: str) -> str:
     return f"/postings/{in_path(posting_id, 'a posting_id')}"
@@ -176,22 +168,9 @@ def _conditions(if_match: str | None, if_none_match: str | None = None) -> dict[
 
 def _put(it: NewPosting, conditions: Mapping[str, str]) -> Call[StoredPosting]:
     """With a condition it is not made again: the first may have been stored, and the second refused for that."""
-    if it.image is None:
-        fields = {
-            "title": it.title,
-            "label_group": it.label_group,
-            "image_phash": it.image_phash,
-            "metadata": it.metadata,
-        }
-        content: Content = {"json": {name: value for name, value in fields.items() if value is not None}}
-    else:
-        texts = {
-            "title": it.title or None,
-            "label_group": it.label_group,
-            "image_phash": it.image_phash,
-            "metadata": as_json(it.metadata),
-        }
-        content = form(texts, {"image": [it.image]})
+    content: Content = {"json": _present(_fields(it))}
+    if it.image is not None:
+        content = form({**_fields(it), "metadata": as_json(it.metadata)}, {"image": [it.image]})
     return Call(
         method="PUT",
         path=_path(it.posting_id),
@@ -202,21 +181,48 @@ def _put(it: NewPosting, conditions: Mapping[str, str]) -> Call[StoredPosting]:
     )
 
 
-def _puts(postings: Sequence[NewPosting]) -> list[Call[StoredPosting] | Exception]:
-    """The call of each, or why there can be none."""
-    found = list[Call[StoredPosting] | Exception]()
-    for it in postings:
-        try:
-            found.append(_put(it, {}))
-        except (OSError, ValueError) as error:
-            found.append(error)
+def _fields(it: NewPosting) -> dict[str, Any]:
+    return {
+        "title": it.title or None,
+        "label_group": it.label_group,
+        "image_phash": it.image_phash,
+        "metadata": it.metadata,
+    }
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _put_item(it: NewPosting) -> dict[str, Any]:
+    fields = {**_fields(it), "image": None if it.image is None else as_text(it.image)}
+    return {"op": "put", "posting_id": it.posting_id, **_present(fields)}
+
+
+def _changed_each(items: Iterator[Mapping[str, Any]], *, repeatable: bool = True) -> Listing[Changed]:
+    """What becomes of each change, some of which are sent together."""
+    first = 0
+    while chunk := (yield from work(partial(_chunk, items))):
+        found = yield from ask(
+            Call(
+                method="POST",
+                path="/postings:batch",
+                read=as_result(ChangedEach),
+                content={"json": {"items": chunk}},
+                repeatable=repeatable,
+            )
+        )
+        yield Items([replace(it, index=first + it.index) for it in found.items])
+        first += len(chunk)
+
+
+def _chunk(items: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The next changes of one request."""
+    found, size = list[Mapping[str, Any]](), 0
+    while len(found) < _MOST_ITEMS and size < _MUCH and (item := next(items, None)) is not None:
+        found.append(item)
+        size += len(item.get("image") or "")
     return found
-
-
-def _outcome(posting_id: str, found: StoredPosting | Exception) -> PutOutcome:
-    if isinstance(found, Exception):
-        return PutOutcome(posting_id=posting_id, error=found)
-    return PutOutcome(posting_id=posting_id, posting=found)
 
 
 def _stored(response: httpx2.Response) -> StoredPosting:
