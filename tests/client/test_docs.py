@@ -48,4 +48,4 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 def test_every_verb_is_listed() -> None:
     listed = set(re.findall(r"`(\w+)`", PAGE.partition("iterators, which")[2].partition("## Many")[0]))
     verbs = {name for kind in Verbs.__mro__ for name in vars(kind) if not name.startswith("_")}
-    assert listed == verbs
+    assert listed - {"filter"} == verbs

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.client import Conflict, NewPosting, NotFound, results
+from pricematch.client import Conflict, NewPosting, NotFound, Unstored, results
 from tests.support.applications import served_app
 from tests.support.clients import Asked, Through, operation_of
 from tests.support.contract import client_of, documented
@@ -23,6 +23,10 @@ NO_JOB = "0" * 32
 VERBS: Final[dict[str, Callable[[Any], Any]]] = {
     "matchImage": lambda client: client.match(RED, "kopi susu", limit=3, min_probability=0),
     "getPostingMatches": lambda client: client.matches_of("p0", target="f1", with_metadata=True),
+    "comparePostings": lambda client: client.compare("p0", Unstored(title="kopi", image=RED), target="f1"),
+    "listFields": lambda client: client.fields(),
+    "declareField": lambda client: client.declare_field("seller", "text"),
+    "withdrawField": lambda client: client.withdraw_field("nobody"),
     "clusterPostings": lambda client: client.cluster("all", method="matcher"),
     "listPostings": lambda client: client.postings(),
     "getPosting": lambda client: client.posting("p0"),
@@ -63,6 +67,7 @@ REFUSED: Final[dict[str, type[Exception]]] = {
     "endJob": NotFound,
     "getVerdictBatch": NotFound,
     "undoVerdictBatch": NotFound,
+    "withdrawField": NotFound,
 }
 """Calls that this service has nothing for."""
 
@@ -252,6 +257,37 @@ def test_a_file_is_sent_imported_and_waited_for(asked: Asked, through: Through, 
     assert looked[-1] == done
     assert asked.of(through, lambda client: client.image("from-file")) == TEAL
     assert asked.of(through, lambda client: client.end_job(job.job_id)).removed
+
+
+@pytest.mark.parametrize("narrows", ["shop=mine", {"shop": "mine"}], ids=["short", "JSON"])
+def test_filters_narrow_what_is_asked_for(narrows: Any, asked: Asked, through: Through) -> None:
+    """Of postings, images and titles, products and clusters; exclusions leave out what has the query's values."""
+    own = [f"own-{row}" for row in range(3)]
+    postings = [NewPosting(posting_id=it, title="kopi susu", metadata={"shop": "mine", "n": it}) for it in own]
+    asked.of(through, lambda client: client.put_many(postings))
+    assert [it.posting_id for it in asked.of(through, lambda client: client.postings(filter=narrows))] == own
+    found = [
+        asked.of(through, lambda client: client.match(title="kopi susu", filter=narrows)),
+        asked.of(through, lambda client: client.match(RED, "kopi susu", filter=narrows, min_probability=0)),
+        asked.of(through, lambda client: client.matches_of("p0", filter=narrows, min_probability=0)),
+    ]
+    assert {match.posting_id for it in found for match in it.matches} == set(own)
+    others = asked.of(through, lambda client: client.matches_of("own-0", filter=narrows, exclude=["n"]))
+    assert {it.posting_id for it in others.matches} == set(own[1:])
+    others = asked.of(
+        through, lambda client: client.match(title="kopi susu", filter=narrows, exclude=["n"], metadata={"n": "own-1"})
+    )
+    assert {it.posting_id for it in others.matches} == {"own-0", "own-2"}
+    clusters = asked.of(through, lambda client: client.cluster("all", method="matcher", filter=narrows))
+    assert [it.posting_id for it in clusters.items] == own
+    clusters = asked.of(through, lambda client: client.cluster("all", [RED], method="matcher", filter=narrows))
+    assert len(clusters.items) == 4
+    [product] = asked.of(through, lambda client: client.products(filter=narrows))
+    assert asked.of(through, lambda client: client.compare("own-0", "own-1")).is_match
+    each = asked.of(through, lambda client: client.match_each([RED], filter=narrows, min_probability=0))
+    assert {it.posting_id for it in each.items[0].matches} <= set(own)
+    asked.of(through, lambda client: client.delete_many(own))
+    assert product.size >= 3
 
 
 def test_an_empty_folder_is_no_images(asked: Asked, through: Through, tmp_path: Path) -> None:

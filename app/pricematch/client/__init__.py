@@ -24,6 +24,7 @@ from pricematch.client.errors import (
     Unavailable,
     UnexpectedAnswer,
 )
+from pricematch.client.verbs.matches import Unstored
 from pricematch.client.verbs.postings import NewPosting
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "UnexpectedAnswer",
+    "Unstored",
 ]

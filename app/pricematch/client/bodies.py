@@ -16,6 +16,8 @@ Image: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 """An image: the path of a file, its bytes, or an open file."""
 Told: TypeAlias = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
+Filter: TypeAlias = str | Mapping[str, Any]
+"""What must hold of a posting: in the short form such as `seller=acme;price=10..20`, or as JSON has it."""
 _NAME = "image"
 
 
@@ -39,15 +41,20 @@ def image_name(image: Image) -> str:
     return Path(path).name if isinstance(path, str | os.PathLike) and Path(path).name else _NAME
 
 
+def present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields without those that are None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def form(texts: Mapping[str, str | Sequence[str] | None], images: Mapping[str, Sequence[Image]]) -> Content:
     """A form of text fields, without those that are None, and of images."""
     files = [(name, (image_name(it), image_bytes(it))) for name, each in images.items() for it in each]
-    return {"data": {name: text for name, text in texts.items() if text is not None}, "files": files}
+    return {"data": present(texts), "files": files}
 
 
-def as_json(value: Mapping[str, Any] | None) -> str | None:
-    """An object as text for a form or an address."""
-    return None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False)
+def as_json(value: Filter | None) -> str | None:
+    """An object, or a text as it is, for a form or an address."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 class Upload(io.BufferedReader):

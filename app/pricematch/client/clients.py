@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx2
 
 from pricematch import __version__
+from pricematch.client.bodies import present
 from pricematch.client.calls import (
     AsyncRunner,
     Call,
@@ -64,7 +65,7 @@ class _Connection:
         return http.build_request(
             call.method,
             f"{self.url}{'' if call.beside_versions else _VERSION}{call.path}",
-            params={name: _text(value) for name, value in call.query.items() if value is not None},
+            params={name: _text(value) for name, value in present(call.query).items()},
             headers=dict(call.headers),
             timeout=httpx2.Timeout(self.timeout + call.waits, connect=min(_CONNECT_SECONDS, self.timeout)),
             **call.content,

@@ -5,7 +5,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from pricematch.api.bodies import IMAGE, IMAGE_URL, JSON_BYTES_PER_CHARACTER, described, field_bytes, image_of, title_of
+from pricematch.api.bodies import (
+    IMAGE,
+    IMAGE_URL,
+    JSON_BYTES_PER_CHARACTER,
+    described,
+    field_bytes,
+    image_of,
+    json_schema,
+    title_of,
+)
 from pricematch.api.content import (
     JSON,
     MULTIPART,
@@ -35,10 +44,9 @@ _FORM = {
     "properties": {**{f"{side}_image": IMAGE for side in _SIDES}, **_TEXTS, **_OPTIONS},
 }
 _JSON = {
-    **CompareRequest.model_json_schema(ref_template="#/components/schemas/{model}"),
+    **json_schema(CompareRequest),
     "example": {"left": {"title": "Susu UHT coklat 200 ml isi 3"}, "right": {"title": "Susu coklat UHT 3x200ml"}},
 }
-_JSON["properties"] |= dict.fromkeys(_SIDES, _JSON.pop("$defs")["ItemIn"])
 
 
 @router.post(

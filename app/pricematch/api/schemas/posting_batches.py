@@ -86,8 +86,13 @@ class ChangedEachOut(BaseModel):
     items: list[ChangedOut]
 
 
-_LISTED = {"type": "array", "minItems": 1, "items": {"oneOf": [kind.model_json_schema() for kind in KINDS.values()]}}
-BODY = {"type": "object", "required": ["items"], "additionalProperties": False, "properties": {"items": _LISTED}}
+_SCHEMAS = {kind.__name__: kind.model_json_schema() for kind in KINDS.values()}
+_EACH = {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in _SCHEMAS]}
+BODY = {
+    **ChangesIn.model_json_schema(),
+    "properties": {"items": {"type": "array", "minItems": 1, "items": _EACH}},
+    "$defs": _SCHEMAS,
+}
 """`ChangesIn` with the kinds of items, as OpenAPI has it."""
 
 

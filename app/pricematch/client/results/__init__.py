@@ -11,8 +11,18 @@ from pricematch.client.results.changes import (
     VerdictChange,
 )
 from pricematch.client.results.clusters import Cluster, Clusters, Item
+from pricematch.client.results.fields import Field, Fields
 from pricematch.client.results.jobs import Before, EndedJob, HeldOut, Job, Jobs, RowProblem, TrainingResult, WholeJob
-from pricematch.client.results.matches import EachMatches, Evidence, ItemMatches, Match, Matches, Reason, StockImage
+from pricematch.client.results.matches import (
+    Comparison,
+    EachMatches,
+    Evidence,
+    ItemMatches,
+    Match,
+    Matches,
+    Reason,
+    StockImage,
+)
 from pricematch.client.results.models import Activated, Health, Model, Models, Runtime
 from pricematch.client.results.postings import Changed, ChangedEach, Posting, Postings, Removed, StoredPosting
 from pricematch.client.results.problems import Fault, Problem
@@ -54,11 +64,14 @@ __all__ = [
     "Changes",
     "Cluster",
     "Clusters",
+    "Comparison",
     "Contradiction",
     "EachMatches",
     "EndedJob",
     "Evidence",
     "Fault",
+    "Field",
+    "Fields",
     "Health",
     "HeldOut",
     "Item",

@@ -93,3 +93,24 @@ class EachMatches(_Decided):
     """Matches of several images, in their order."""
 
     items: tuple[ItemMatches, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is known of two postings; `no_evidence` names sides whose image says nothing."""
+
+    catalogue_version: int
+    models: dict[str, str]
+    took_ms: float
+    matcher: str | None
+    decided_by: Literal["probability", "similarity"]
+    probabilities: Probabilities | None
+    target: str | None
+    threshold: float | None
+    is_match: bool | None
+    probability: float | None
+    level: Level | None
+    similarity: float | None
+    verdict: Literal["same", "different"] | None
+    evidence: Evidence | None
+    no_evidence: tuple[Literal["left", "right"], ...]

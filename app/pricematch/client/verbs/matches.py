@@ -1,12 +1,21 @@
 """Matches and clusters: nothing of what is sent is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from pricematch.client.bodies import Image, form
-from pricematch.client.calls import Call, as_result, in_path, verb
+from pricematch.client.bodies import Filter, Image, as_json, as_text, form, present
+from pricematch.client.calls import Call, Content, as_result, in_path, verb
 from pricematch.client.results.clusters import Clusters, Method
-from pricematch.client.results.matches import EachMatches, Matches
+from pricematch.client.results.matches import Comparison, EachMatches, Matches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unstored:
+    """A posting that is not stored: title, image or both."""
+
+    title: str = ""
+    image: Image | None = None
 
 
 class MatchVerbs:
@@ -24,11 +33,21 @@ class MatchVerbs:
         min_similarity: float | None = None,
         encoder: str | None = None,
         with_metadata: bool = False,
+        filter: Filter | None = None,
+        exclude: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
         cursor: str = "",
     ) -> Call[Matches]:
-        """Postings that are the same product as an image, a title, or both, the surest first."""
+        """Postings that are the same product as an image, a title, or both, the surest first.
+
+        Of those that the filter holds of, and that share with `metadata`, the query's own, no value of a field to
+        `exclude`. `with_metadata` asks for that of the matches.
+        """
         query = _query(limit, target, min_probability, min_similarity, encoder, with_metadata, cursor)
-        content = {"json": {"title": title}} if image is None else form({"title": title or None}, {"image": [image]})
+        narrowing = _narrowing(filter, exclude, metadata)
+        content: Content = {"json": {"title": title, **narrowing}}
+        if image is not None:
+            content = form({"title": title or None, **_texts(narrowing)}, {"image": [image]})
         return Call(method="POST", path="/match", read=as_result(Matches), query=query, content=content)
 
     @verb
@@ -42,12 +61,15 @@ class MatchVerbs:
         min_similarity: float | None = None,
         encoder: str | None = None,
         with_metadata: bool = False,
+        filter: Filter | None = None,
+        exclude: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
     ) -> Call[EachMatches]:
         """The same of each of several images, which are encoded together."""
         if not images:
             raise ValueError("expected an image at least, got none")
         query = _query(limit, target, min_probability, min_similarity, encoder, with_metadata, "")
-        content = form({}, {"images": images})
+        content = form(_texts(_narrowing(filter, exclude, metadata)), {"images": images})
         return Call(method="POST", path="/match", read=as_result(EachMatches), query=query, content=content)
 
     @verb
@@ -61,12 +83,41 @@ class MatchVerbs:
         min_similarity: float | None = None,
         encoder: str | None = None,
         with_metadata: bool = False,
+        filter: Filter | None = None,
+        exclude: Sequence[str] = (),
         cursor: str = "",
     ) -> Call[Matches]:
-        """Postings that are the same product as a stored one, the surest first, itself excluded."""
+        """Postings that are the same product as a stored one, the surest first, itself excluded.
+
+        Of those that the filter holds of, and that share with it no value of a field to `exclude`; `product` among
+        these leaves out postings of its own product.
+        """
         query = _query(limit, target, min_probability, min_similarity, encoder, with_metadata, cursor)
+        query |= _texts(_narrowing(filter, exclude, None))
         path = f"/postings/{in_path(posting_id, 'a posting_id')}/matches"
         return Call(method="GET", path=path, read=as_result(Matches), query=query)
+
+    @verb
+    def compare(
+        self,
+        left: str | Unstored,
+        right: str | Unstored,
+        *,
+        target: str | None = None,
+        min_probability: float | None = None,
+        min_similarity: float | None = None,
+        encoder: str | None = None,
+    ) -> Call[Comparison]:
+        """How probable it is that two postings are the same product, and why; each is stored, by its id, or not."""
+        given = {
+            "left": _side(left),
+            "right": _side(right),
+            "target": target,
+            "min_probability": min_probability,
+            "min_similarity": min_similarity,
+            "encoder": encoder,
+        }
+        return Call(method="POST", path="/compare", read=as_result(Comparison), content={"json": present(given)})
 
     @verb
     def cluster(
@@ -80,6 +131,7 @@ class MatchVerbs:
         encoder: str | None = None,
         target: str | None = None,
         min_probability: float | None = None,
+        filter: Filter | None = None,
         offset: int = 0,
         limit: int | None = None,
     ) -> Call[Clusters]:
@@ -92,11 +144,12 @@ class MatchVerbs:
             "encoder": encoder,
             "target": target,
             "min_probability": min_probability,
+            "filter": filter,
             "offset": offset or None,
             "limit": limit,
         }
-        fields = {name: value for name, value in given.items() if value is not None}
-        texts = {name: value if isinstance(value, list) else str(value) for name, value in fields.items()}
+        fields = present(given)
+        texts = {name: value if isinstance(value, list) else _text(value) for name, value in fields.items()}
         content = form(texts, {"images": images}) if images else {"json": fields}
         return Call(method="POST", path="/cluster", read=as_result(Clusters), content=content)
 
@@ -119,3 +172,26 @@ def _query(
         "metadata": with_metadata or None,
         "cursor": cursor or None,
     }
+
+
+def _narrowing(
+    filter: Filter | None,
+    exclude: Sequence[str],
+    metadata: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    return present({"filter": filter, "exclude": ",".join(exclude) or None, "metadata": metadata})
+
+
+def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(value) for name, value in fields.items()}
+
+
+def _text(value: Any) -> str:
+    return as_json(value) or "" if isinstance(value, Mapping) else str(value)
+
+
+def _side(side: str | Unstored) -> dict[str, Any]:
+    if isinstance(side, str):
+        return {"posting_id": side}
+    image = None if side.image is None else as_text(side.image)
+    return present({"title": side.title or None, "image": image})

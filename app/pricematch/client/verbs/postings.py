@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import httpx2
 
-from pricematch.client.bodies import Image, as_json, as_text, form
+from pricematch.client.bodies import Filter, Image, as_json, as_text, form, present
 from pricematch.client.calls import Call, Content, Items, Listing, as_result, ask, in_path, listing, pages, verb, work
 from pricematch.client.reading import read
 from pricematch.client.results.postings import Changed, ChangedEach, Posting, Postings, Removed, StoredPosting
@@ -44,14 +44,15 @@ class PostingVerbs:
     """The catalogue."""
 
     @listing
-    def postings(self, *, page_size: int = _PAGE) -> Listing[Posting]:
-        """The stored postings in the order of their ids."""
+    def postings(self, *, filter: Filter | None = None, page_size: int = _PAGE) -> Listing[Posting]:
+        """The stored postings in the order of their ids; with a filter those that it holds of."""
+        narrowed = as_json(filter)
         return pages(
             lambda cursor: Call(
                 method="GET",
                 path="/postings",
                 read=as_result(Postings),
-                query={"cursor": cursor or None, "limit": page_size},
+                query={"filter": narrowed, "cursor": cursor or None, "limit": page_size},
             ),
             lambda page: page.postings,
             lambda page: page.next_cursor,
@@ -168,7 +169,7 @@ def _conditions(if_match: str | None, if_none_match: str | None = None) -> dict[
 
 def _put(it: NewPosting, conditions: Mapping[str, str]) -> Call[StoredPosting]:
     """With a condition it is not made again: the first may have been stored, and the second refused for that."""
-    content: Content = {"json": _present(_fields(it))}
+    content: Content = {"json": present(_fields(it))}
     if it.image is not None:
         content = form({**_fields(it), "metadata": as_json(it.metadata)}, {"image": [it.image]})
     return Call(
@@ -190,13 +191,9 @@ def _fields(it: NewPosting) -> dict[str, Any]:
     }
 
 
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def _put_item(it: NewPosting) -> dict[str, Any]:
     fields = {**_fields(it), "image": None if it.image is None else as_text(it.image)}
-    return {"op": "put", "posting_id": it.posting_id, **_present(fields)}
+    return {"op": "put", "posting_id": it.posting_id, **present(fields)}
 
 
 def _changed_each(items: Iterator[Mapping[str, Any]], *, repeatable: bool = True) -> Listing[Changed]:

@@ -4,6 +4,7 @@ from typing import Literal, TypeAlias
 
 import httpx2
 
+from pricematch.client.bodies import Filter, as_json
 from pricematch.client.calls import Call, Flow, Items, Listing, as_result, ask, in_path, listing, pages, verb
 from pricematch.client.reading import read
 from pricematch.client.results.products import (
@@ -25,14 +26,20 @@ class ProductVerbs:
     """Which product each posting is of."""
 
     @listing
-    def products(self, *, sort: Sort = "size", page_size: int = _PAGE) -> Listing[ListedProduct]:
-        """The products: the largest, the most doubtful or the last changed first."""
+    def products(
+        self, *, sort: Sort = "size", filter: Filter | None = None, page_size: int = _PAGE
+    ) -> Listing[ListedProduct]:
+        """The products, the largest, the most doubtful or the last changed first.
+
+        With a filter those of which it holds of a posting at least.
+        """
+        narrowed = as_json(filter)
         return pages(
             lambda cursor: Call(
                 method="GET",
                 path="/products",
                 read=as_result(Products),
-                query={"sort": sort, "cursor": cursor or None, "limit": page_size},
+                query={"sort": sort, "filter": narrowed, "cursor": cursor or None, "limit": page_size},
             ),
             lambda page: page.products,
             lambda page: page.next_cursor,

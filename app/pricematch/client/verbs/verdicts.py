@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
+from pricematch.client.bodies import Filter, as_json
 from pricematch.client.calls import Call, Listing, as_result, in_path, listing, pages, verb
 from pricematch.client.results.verdicts import (
     Batch,
@@ -140,9 +141,9 @@ class VerdictVerbs:
         return Call(method="DELETE", path=_batch_path(batch_id), read=as_result(StoredBatch))
 
     @verb
-    def review(self, *, limit: int = 10, target: str | None = None) -> Call[Review]:
-        """The pairs whose verdict would teach most."""
-        query = {"limit": limit, "target": target}
+    def review(self, *, limit: int = 10, target: str | None = None, filter: Filter | None = None) -> Call[Review]:
+        """The pairs whose verdict would teach most; with a filter those of both of whose postings it holds."""
+        query = {"limit": limit, "target": target, "filter": as_json(filter)}
         return Call(method="GET", path="/review", read=as_result(Review), query=query)
 
 
