@@ -13,6 +13,8 @@ from pricematch.client.errors import JobFailed
 from pricematch.client.results.jobs import EndedJob, Job, Jobs, WholeJob
 
 _PAGE = 100
+_CHECKS = 600
+"""Seconds that a service may take to check a file before it answers."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
@@ -64,6 +66,7 @@ class JobVerbs:
                         query=query,
                         content={"data": data, "files": files},
                         repeatable=False,
+                        waits=_CHECKS,
                     )
                 )
             )
