@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from starlette.testclient import TestClient
 
-from pricematch.client import Conflict, NewPosting, NotFound, Unstored, results
+from pricematch.client import Conflict, ImageRefused, ImageUrl, NewPosting, NotFound, Unstored, results
 from tests.support.applications import served_app
 from tests.support.clients import Asked, Through, operation_of
 from tests.support.contract import client_of, documented
@@ -173,11 +173,29 @@ def test_images_are_paths_bytes_and_files(asked: Asked, through: Through, tmp_pa
     assert found.items[4].problem.type == "urn:pricematch:problem:image-type"
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda client, image: client.match(image),
+        lambda client, image: client.put("fetched", "kopi", image),
+        lambda client, image: client.patch("p0", image=image),
+        lambda client, image: client.compare("p0", Unstored(image=image)),
+    ],
+    ids=["match", "put", "patch", "compare"],
+)
+def test_images_may_be_where_the_service_fetches_them(
+    verb: Callable[[Any, ImageUrl], Any], asked: Asked, through: Through
+) -> None:
+    """This one fetches none, and says so."""
+    with pytest.raises(ImageRefused, match="image-not-fetched"):
+        asked.of(through, lambda client: verb(client, ImageUrl("https://images.example/a.jpg")))
+
+
 def test_clusters_take_images_and_ids(asked: Asked, through: Through) -> None:
     found = asked.of(through, lambda client: client.cluster(["p0", "p1"], [RED, TEAL], method="matcher", limit=3))
     assert [(it.posting_id, it.image) for it in found.items] == [("p0", None), ("p1", None), (None, 0)]
-    assert (found.total_items, found.next_offset) == (4, 3)
-    rest = asked.of(through, lambda client: client.cluster(["p0", "p1"], [RED, TEAL], method="matcher", offset=3))
+    assert (found.total_items, found.next_cursor) == (4, "3")
+    rest = asked.of(through, lambda client: client.cluster(["p0", "p1"], [RED, TEAL], method="matcher", cursor="3"))
     assert [it.image for it in rest.items] == [1]
 
 

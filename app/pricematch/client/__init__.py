@@ -3,6 +3,7 @@
 It imports nothing of the service.
 """
 
+from pricematch.client.bodies import ImageUrl
 from pricematch.client.clients import AsyncClient, Client
 from pricematch.client.errors import (
     ConditionFailed,
@@ -38,6 +39,7 @@ __all__ = [
     "Gone",
     "HistoryLost",
     "ImageRefused",
+    "ImageUrl",
     "InvalidRequest",
     "JobFailed",
     "NewPosting",

@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -14,6 +15,15 @@ from pricematch.client.calls import Content
 
 Image: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO
 """An image: the path of a file, its bytes, or an open file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUrl:
+    """Where an image is, for the service to fetch; its setting `image_hosts` must name the host."""
+
+    url: str
+
+
 Told: TypeAlias = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
 Filter: TypeAlias = str | Mapping[str, Any]
@@ -28,11 +38,6 @@ def image_bytes(image: Image) -> bytes:
     if isinstance(image, str | os.PathLike):
         return Path(image).read_bytes()
     return image.read()
-
-
-def as_text(image: Image) -> str:
-    """An image in JSON."""
-    return b64encode(image_bytes(image)).decode()
 
 
 def image_name(image: Image) -> str:
@@ -50,6 +55,13 @@ def form(texts: Mapping[str, str | Sequence[str] | None], images: Mapping[str, S
     """A form of text fields, without those that are None, and of images."""
     files = [(name, (image_name(it), image_bytes(it))) for name, each in images.items() for it in each]
     return {"data": present(texts), "files": files}
+
+
+def image_fields(image: Image | ImageUrl | None) -> dict[str, str]:
+    """An image by the fields that JSON has for it."""
+    if isinstance(image, ImageUrl):
+        return {"image_url": image.url}
+    return {} if image is None else {"image": b64encode(image_bytes(image)).decode()}
 
 
 def as_json(value: Filter | None) -> str | None:

@@ -187,10 +187,12 @@ def in_path(text: str, what: str) -> str:
     return quote(text, safe="")
 
 
-def pages(call: Callable[[str], Call[T]], items: Callable[[T], Sequence[Any]], at: Callable[[T], Any]) -> Listing[Any]:
-    """The items of all pages: each is asked for with the cursor or offset of the one before, and None ends them."""
-    cursor: Any = ""
+def pages(
+    call: Callable[[str], Call[T]], items: Callable[[T], Sequence[Any]], at: Callable[[T], str | None]
+) -> Listing[Any]:
+    """The items of all pages: each is asked for with the cursor of the one before, and None ends them."""
+    cursor: str | None = ""
     while cursor is not None:
-        page = yield from ask(call(str(cursor)))
+        page = yield from ask(call(cursor))
         yield Items(items(page))
         cursor = at(page)

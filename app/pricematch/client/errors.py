@@ -145,7 +145,15 @@ _OF_STATUS: dict[int, type[PricematchHTTPError]] = {
 }
 _OF_TYPE: dict[str, type[PricematchHTTPError]] = {"history-lost": HistoryLost}
 _OF_TYPE |= dict.fromkeys(
-    ("image-empty", "image-corrupt", "image-too-small", "image-too-complex", "image-too-large", "image-type"),
+    (
+        "image-empty",
+        "image-corrupt",
+        "image-too-small",
+        "image-too-complex",
+        "image-too-large",
+        "image-type",
+        "image-not-fetched",
+    ),
     ImageRefused,
 )
 

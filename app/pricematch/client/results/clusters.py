@@ -46,6 +46,7 @@ class Clusters:
     probabilities: Probabilities | None
     total_items: int
     total_clusters: int
+    next_cursor: str | None
     next_offset: int | None
     total_contradictions: int
     contradictions: tuple[Contradiction, ...]

@@ -96,6 +96,7 @@ class Jobs:
 
     total: int
     jobs: tuple[Job, ...]
+    next_cursor: str | None
     next_offset: int | None
 
 

@@ -90,14 +90,14 @@ class JobVerbs:
     def jobs(self, *, page_size: int = _PAGE) -> Listing[Job]:
         """The jobs, the newest first."""
         return pages(
-            lambda offset: Call(
+            lambda cursor: Call(
                 method="GET",
                 path="/jobs",
                 read=as_result(Jobs),
-                query={"offset": offset or None, "limit": page_size},
+                query={"cursor": cursor or None, "limit": page_size},
             ),
             lambda page: page.jobs,
-            lambda page: page.next_offset,
+            lambda page: page.next_cursor,
         )
 
     @verb

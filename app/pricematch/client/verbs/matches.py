@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pricematch.client.bodies import Filter, Image, as_json, as_text, form, present
+from pricematch.client.bodies import Filter, Image, ImageUrl, as_json, form, image_fields, present
 from pricematch.client.calls import Call, Content, as_result, in_path, verb
 from pricematch.client.results.clusters import Clusters, Method
 from pricematch.client.results.matches import Comparison, EachMatches, Matches
@@ -15,7 +15,7 @@ class Unstored:
     """A posting that is not stored: title, image or both."""
 
     title: str = ""
-    image: Image | None = None
+    image: Image | ImageUrl | None = None
 
 
 class MatchVerbs:
@@ -24,7 +24,7 @@ class MatchVerbs:
     @verb
     def match(
         self,
-        image: Image | None = None,
+        image: Image | ImageUrl | None = None,
         title: str = "",
         *,
         limit: int = 10,
@@ -46,7 +46,9 @@ class MatchVerbs:
         query = _query(limit, target, min_probability, min_similarity, encoder, with_metadata, cursor)
         narrowing = _narrowing(filter, exclude, metadata)
         content: Content = {"json": {"title": title, **narrowing}}
-        if image is not None:
+        if isinstance(image, ImageUrl):
+            content["json"].update(image_fields(image))
+        elif image is not None:
             content = form({"title": title or None, **_texts(narrowing)}, {"image": [image]})
         return Call(method="POST", path="/match", read=as_result(Matches), query=query, content=content)
 
@@ -132,10 +134,10 @@ class MatchVerbs:
         target: str | None = None,
         min_probability: float | None = None,
         filter: Filter | None = None,
-        offset: int = 0,
+        cursor: str = "",
         limit: int | None = None,
     ) -> Call[Clusters]:
-        """Which of stored postings and images belong together; a page, whose `next_offset` leads to the next one."""
+        """Which of stored postings and images belong together; a page, whose `next_cursor` leads to the next one."""
         given = {
             "posting_ids": posting_ids if isinstance(posting_ids, str) else list(posting_ids),
             "method": method,
@@ -145,7 +147,7 @@ class MatchVerbs:
             "target": target,
             "min_probability": min_probability,
             "filter": filter,
-            "offset": offset or None,
+            "cursor": cursor or None,
             "limit": limit,
         }
         fields = present(given)
@@ -193,5 +195,4 @@ def _text(value: Any) -> str:
 def _side(side: str | Unstored) -> dict[str, Any]:
     if isinstance(side, str):
         return {"posting_id": side}
-    image = None if side.image is None else as_text(side.image)
-    return present({"title": side.title or None, "image": image})
+    return {**present({"title": side.title or None}), **image_fields(side.image)}

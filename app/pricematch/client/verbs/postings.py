@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import httpx2
 
-from pricematch.client.bodies import Filter, Image, as_json, as_text, form, present
+from pricematch.client.bodies import Filter, Image, ImageUrl, as_json, form, image_fields, present
 from pricematch.client.calls import Call, Content, Items, Listing, as_result, ask, in_path, listing, pages, verb, work
 from pricematch.client.reading import read
 from pricematch.client.results.postings import Changed, ChangedEach, Posting, Postings, Removed, StoredPosting
@@ -34,7 +34,7 @@ class NewPosting:
 
     posting_id: str
     title: str = ""
-    image: Image | None = None
+    image: Image | ImageUrl | None = None
     label_group: str | None = None
     image_phash: str | None = None
     metadata: Mapping[str, Any] | None = None
@@ -79,7 +79,7 @@ class PostingVerbs:
         self,
         posting_id: str,
         title: str = "",
-        image: Image | None = None,
+        image: Image | ImageUrl | None = None,
         *,
         label_group: str | None = None,
         image_phash: str | None = None,
@@ -107,7 +107,7 @@ class PostingVerbs:
         posting_id: str,
         *,
         title: str | _Keep | None = KEEP,
-        image: Image | _Keep | None = KEEP,
+        image: Image | ImageUrl | _Keep | None = KEEP,
         label_group: str | _Keep | None = KEEP,
         image_phash: str | _Keep | None = KEEP,
         metadata: Mapping[str, Any] | _Keep | None = KEEP,
@@ -120,7 +120,7 @@ class PostingVerbs:
         given = {"title": title, "label_group": label_group, "image_phash": image_phash, "metadata": metadata}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not KEEP}
         if not isinstance(image, _Keep):
-            changes["image"] = None if image is None else as_text(image)
+            changes |= {"image": None} if image is None else image_fields(image)
         return Call(
             method="PATCH",
             path=_path(posting_id),
@@ -169,8 +169,10 @@ def _conditions(if_match: str | None, if_none_match: str | None = None) -> dict[
 
 def _put(it: NewPosting, conditions: Mapping[str, str]) -> Call[StoredPosting]:
     """With a condition it is not made again: the first may have been stored, and the second refused for that."""
-    content: Content = {"json": present(_fields(it))}
-    if it.image is not None:
+    content: Content
+    if it.image is None or isinstance(it.image, ImageUrl):
+        content = {"json": present(_fields(it)) | image_fields(it.image)}
+    else:
         content = form({**_fields(it), "metadata": as_json(it.metadata)}, {"image": [it.image]})
     return Call(
         method="PUT",
@@ -192,8 +194,7 @@ def _fields(it: NewPosting) -> dict[str, Any]:
 
 
 def _put_item(it: NewPosting) -> dict[str, Any]:
-    fields = {**_fields(it), "image": None if it.image is None else as_text(it.image)}
-    return {"op": "put", "posting_id": it.posting_id, **present(fields)}
+    return {"op": "put", "posting_id": it.posting_id, **present(_fields(it)), **image_fields(it.image)}
 
 
 def _changed_each(items: Iterator[Mapping[str, Any]], *, repeatable: bool = True) -> Listing[Changed]:
