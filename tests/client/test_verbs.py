@@ -294,7 +294,7 @@ def test_filters_narrow_what_is_asked_for(narrows: Any, asked: Asked, through: T
     others = asked.of(through, lambda client: client.matches_of("own-0", filter=narrows, exclude=["n"]))
     assert {it.posting_id for it in others.matches} == set(own[1:])
     others = asked.of(
-        through, lambda client: client.match(title="kopi susu", filter=narrows, exclude=["n"], metadata={"n": "own-1"})
+        through, lambda client: client.match(title="kopi susu", filter=narrows, exclude="n", metadata={"n": "own-1"})
     )
     assert {it.posting_id for it in others.matches} == {"own-0", "own-2"}
     clusters = asked.of(through, lambda client: client.cluster("all", method="matcher", filter=narrows))
@@ -315,6 +315,27 @@ def test_an_empty_folder_is_no_images(asked: Asked, through: Through, tmp_path: 
     with pytest.raises(ValueError, match="found no file"):
         asked.of(through, lambda client: client.import_postings(tmp_path / "postings.csv", tmp_path / "none"))
     assert through.sent == []
+
+
+def test_no_archive_is_left_behind(
+    asked: Asked, through: Through, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of a folder that was sent, nor of one that cannot be read."""
+    for name in ("images", "temporary"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "postings.csv").write_bytes(POSTINGS)
+    (tmp_path / "images" / "teal.png").write_bytes(TEAL)
+    begin = methodcaller("import_postings", tmp_path / "postings.csv", tmp_path / "images")
+    asked.of(through, begin)
+    monkeypatch.setattr("zipfile.ZipFile.write", fails)
+    with pytest.raises(OSError, match="it cannot be read"):
+        asked.of(through, begin)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def fails(*_: Any) -> None:
+    raise OSError("it cannot be read")
 
 
 @pytest.mark.parametrize(

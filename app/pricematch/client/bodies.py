@@ -95,7 +95,11 @@ def zipped(folder: Path) -> Path:
     if not files:
         raise ValueError(f"expected images below {folder}, found no file")
     handle, name = tempfile.mkstemp(suffix=".zip", prefix="pricematch-")
-    with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
-        for path in files:
-            archive.write(path, path.relative_to(folder).as_posix())
+    try:
+        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
+            for path in files:
+                archive.write(path, path.relative_to(folder).as_posix())
+    except BaseException:
+        Path(name).unlink()
+        raise
     return Path(name)

@@ -34,7 +34,7 @@ class MatchVerbs:
         encoder: str | None = None,
         with_metadata: bool = False,
         filter: Filter | None = None,
-        exclude: Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
         cursor: str = "",
     ) -> Call[Matches]:
@@ -64,7 +64,7 @@ class MatchVerbs:
         encoder: str | None = None,
         with_metadata: bool = False,
         filter: Filter | None = None,
-        exclude: Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
     ) -> Call[EachMatches]:
         """The same of each of several images, which are encoded together."""
@@ -86,7 +86,7 @@ class MatchVerbs:
         encoder: str | None = None,
         with_metadata: bool = False,
         filter: Filter | None = None,
-        exclude: Sequence[str] = (),
+        exclude: str | Sequence[str] = (),
         cursor: str = "",
     ) -> Call[Matches]:
         """Postings that are the same product as a stored one, the surest first, itself excluded.
@@ -178,10 +178,11 @@ def _query(
 
 def _narrowing(
     filter: Filter | None,
-    exclude: Sequence[str],
+    exclude: str | Sequence[str],
     metadata: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    return present({"filter": filter, "exclude": ",".join(exclude) or None, "metadata": metadata})
+    names = exclude if isinstance(exclude, str) else ",".join(exclude)
+    return present({"filter": filter, "exclude": names or None, "metadata": metadata})
 
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
