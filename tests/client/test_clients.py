@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 import pricematch
-from pricematch.client import AsyncClient, Client, HistoryLost, JobFailed
+from pricematch.client import AsyncClient, Client, HistoryLost, JobFailed, NotFound
 from tests.support.clients import Asked, Scripted, problem
 
 JOB: dict[str, Any] = {
@@ -88,6 +88,14 @@ def itself(client: Any) -> Any:
         return client
 
     return client if isinstance(client, Client) else awaited()
+
+
+def test_ids_stay_within_their_part_of_a_path(asked: Asked) -> None:
+    """Whatever they are."""
+    transport = Scripted(problem(404))
+    with pytest.raises(NotFound):
+        asked.of(transport, lambda client: client.matches_of("../a/b?c#d%41"))
+    assert transport.sent[0].url.raw_path == b"/v1/postings/..%2Fa%2Fb%3Fc%23d%2541/matches?limit=10"
 
 
 def test_verbs_tell_what_they_do() -> None:

@@ -73,7 +73,7 @@ def test_attempts_have_an_end(attempts: int, asked: Asked, pauses: list[float]) 
 def test_the_service_says_how_long_to_wait(asked: Asked, pauses: list[float]) -> None:
     """In seconds or as a date; what it says wrongly is passed over."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
-    answers = [problem(429, Retry_After=value) for value in ("9", date, "soon", "-4", "nan")]
+    answers = [problem(429, Retry_After=value) for value in ("9", date, "soon", "-4", "inf")]
     assert asked.of(Scripted(*answers, REMOVED), delete, attempts=6).removed
     assert pauses[0] == 9
     assert 30 < pauses[1] <= 41
