@@ -17,8 +17,10 @@ from pricematch.client import (
     HistoryLost,
     ImageRefused,
     InvalidRequest,
+    NewPosting,
     NotFound,
     Overloaded,
+    PricematchClientError,
     PricematchHTTPError,
     ServiceFailed,
     Unauthenticated,
@@ -94,22 +96,25 @@ def file_of(tmp_path: Path) -> Path:
     return path
 
 
-ONCE: dict[str, Callable[[Any, Path], Any]] = {
+ONCE: dict[str, Callable[[Any], Any]] = {
+    "the end of a job, which a second time forgets it": lambda client: client.end_job("a"),
+    "a patch": lambda client: client.patch("a", title="b"),
+    "a posting that must be absent": lambda client: client.put("a", "b", if_absent=True),
+    "a posting that must be as it was": lambda client: client.put("a", "b", if_match='"1"'),
+    "the removal of one that must be as it was": lambda client: client.delete("a", if_match='"1"'),
+    "the removal of many, which tells how many": lambda client: client.delete_matching("shop=a"),
+}
+KEYED: dict[str, Callable[[Any, Path], Any]] = {
     "an import": lambda client, path: client.import_postings(file_of(path)),
     "a training": lambda client, _: client.train(),
-    "the end of a job, which a second time forgets it": lambda client, _: client.end_job("a"),
     "a batch": lambda client, _: client.decide_batch([("a", "b", "same")]),
-    "a patch": lambda client, _: client.patch("a", title="b"),
+    "many postings": lambda client, _: client.put_many([NewPosting(posting_id="a", title="b")]),
     "patches": lambda client, _: client.patch_many([("a", {"title": "b"})]),
-    "a posting that must be absent": lambda client, _: client.put("a", "b", if_absent=True),
-    "a posting that must be as it was": lambda client, _: client.put("a", "b", if_match='"1"'),
-    "the removal of one that must be as it was": lambda client, _: client.delete("a", if_match='"1"'),
 }
 AGAIN: dict[str, Callable[[Any], Any]] = {
     "a query": lambda client: client.match(b"image"),
     "a cluster": lambda client: client.cluster("all"),
     "a posting": lambda client: client.put("a", "b"),
-    "many postings": lambda client: client.delete_many(["a"]),
     "a verdict": lambda client: client.decide("a", "b", "same"),
     "a preview": lambda client: client.preview_batch([("a", "b", "same")]),
     "the undoing of a batch": lambda client: client.undo_batch("a"),
@@ -118,12 +123,10 @@ AGAIN: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("trouble", [problem(503), LOST], ids=["503", "broken"])
 @pytest.mark.parametrize("name", ONCE)
-def test_what_might_be_done_twice_is_asked_once(
-    name: str, trouble: Any, asked: Asked, pauses: list[float], tmp_path: Path
-) -> None:
+def test_what_might_be_done_twice_is_asked_once(name: str, trouble: Any, asked: Asked, pauses: list[float]) -> None:
     transport = Scripted(trouble)
     with pytest.raises((Unavailable, ConnectionFailed)):
-        asked.of(transport, lambda client: ONCE[name](client, tmp_path))
+        asked.of(transport, ONCE[name])
     assert (len(transport.sent), pauses) == (1, [])
 
 
@@ -137,6 +140,25 @@ def test_what_stores_nothing_or_the_same_is_asked_again_with_the_same_body(
     assert len(pauses) == 1
     first, second = (_without_boundary(it) for it in transport.sent)
     assert first == second
+
+
+@pytest.mark.parametrize("trouble", [LOST, problem(409, "request-running", Retry_After="1")], ids=["lost", "running"])
+@pytest.mark.parametrize("name", KEYED)
+def test_what_stores_something_is_asked_again_under_the_same_key(
+    name: str, trouble: Any, asked: Asked, pauses: list[float], tmp_path: Path
+) -> None:
+    """With the same body, also of a file; another request has another key."""
+    transport = Scripted(trouble)
+    for _ in range(2):
+        with pytest.raises(PricematchClientError):
+            asked.of(transport, lambda client: KEYED[name](client, tmp_path), attempts=2)
+    assert len(pauses) == 2
+    first, second, *others = transport.sent
+    assert _without_boundary(first) == _without_boundary(second)
+    assert len(first.content) == len(second.content) > 0
+    keys = [it.headers["idempotency-key"] for it in transport.sent]
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+    assert len(others) == 2
 
 
 def _without_boundary(request: httpx2.Request) -> tuple[str, str, bytes]:

@@ -34,6 +34,7 @@ VERBS: Final[dict[str, Callable[[Any], Any]]] = {
     "putPosting": lambda client: client.put("new one é", "kopi susu", RED, metadata={"price": 12}),
     "patchPosting": lambda client: client.patch("p0", metadata={"price": 13}),
     "changePostings": lambda client: client.delete_many(["not there"]),
+    "deletePostings": lambda client: client.delete_matching({"seller": "nobody"}, dry_run=True),
     "deletePosting": lambda client: client.delete("not there"),
     "importPostings": lambda client: client.import_postings(client.file),
     "listJobs": lambda client: client.jobs(),

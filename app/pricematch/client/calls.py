@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, overload
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx2
 
@@ -178,6 +179,11 @@ def onwards(
 def as_result(kind: type[T]) -> Callable[[httpx2.Response], T]:
     """Reads an answer of JSON as a result."""
     return lambda response: read(kind, response.json())
+
+
+def once() -> dict[str, str]:
+    """The header by which a request that stores something is done once, however often it is sent."""
+    return {"Idempotency-Key": str(uuid4())}
 
 
 def in_path(text: str, what: str) -> str:

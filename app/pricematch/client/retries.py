@@ -15,6 +15,8 @@ from pricematch.client.reading import read
 from pricematch.client.results.problems import Problem
 
 _AGAIN = frozenset((429, 502, 503, 504))
+_RUNNING = "request-running"
+"""The same request, sent before, is still being answered."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 8.0
 
 
@@ -47,7 +49,8 @@ class Attempts:
             UnexpectedAnswer: it is none of the service.
         """
         error = error_in(response)
-        pause = self._next(error.retry_after) if response.status_code in _AGAIN else None
+        passes = response.status_code in _AGAIN or error.type == _RUNNING
+        pause = self._next(error.retry_after) if passes else None
         if pause is None:
             raise error
         return pause

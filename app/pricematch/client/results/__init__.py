@@ -24,7 +24,15 @@ from pricematch.client.results.matches import (
     StockImage,
 )
 from pricematch.client.results.models import Activated, Health, Model, Models, Runtime
-from pricematch.client.results.postings import Changed, ChangedEach, Posting, Postings, Removed, StoredPosting
+from pricematch.client.results.postings import (
+    Changed,
+    ChangedEach,
+    Posting,
+    Postings,
+    Removed,
+    RemovedMatching,
+    StoredPosting,
+)
 from pricematch.client.results.problems import Fault, Problem
 from pricematch.client.results.products import (
     Link,
@@ -100,6 +108,7 @@ __all__ = [
     "Products",
     "Reason",
     "Removed",
+    "RemovedMatching",
     "Review",
     "RowProblem",
     "Runtime",

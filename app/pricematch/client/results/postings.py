@@ -53,6 +53,16 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedMatching:
+    """Of how many postings a filter held, and how many of them were removed."""
+
+    catalogue_version: int
+    dry_run: bool
+    matched: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """What became of one of many changes; where it `failed`, `problem` says why and nothing was changed."""
 

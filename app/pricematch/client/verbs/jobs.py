@@ -8,7 +8,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pricematch.client.bodies import Told, Upload, zipped
-from pricematch.client.calls import Call, Flow, Listing, Pause, as_result, ask, in_path, listing, pages, verb, work
+from pricematch.client.calls import (
+    Call,
+    Flow,
+    Listing,
+    Pause,
+    as_result,
+    ask,
+    in_path,
+    listing,
+    once,
+    pages,
+    verb,
+    work,
+)
 from pricematch.client.errors import JobFailed
 from pricematch.client.results.jobs import EndedJob, Job, Jobs, WholeJob
 
@@ -65,7 +78,7 @@ class JobVerbs:
                         read=as_result(Job),
                         query=query,
                         content={"data": data, "files": files},
-                        repeatable=False,
+                        headers=once(),
                         waits=_CHECKS,
                     )
                 )
@@ -84,7 +97,7 @@ class JobVerbs:
         given: dict[str, Any] = {"kind": "train-matcher", "train_share": train_share, "seed": seed, "force": force}
         if signals is not None:
             given["signals"] = list(signals)
-        return Call(method="POST", path="/jobs", read=as_result(Job), content={"json": given}, repeatable=False)
+        return Call(method="POST", path="/jobs", read=as_result(Job), content={"json": given}, headers=once())
 
     @listing
     def jobs(self, *, page_size: int = _PAGE) -> Listing[Job]:

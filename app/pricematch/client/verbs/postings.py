@@ -9,9 +9,30 @@ from typing import Any, Final, Literal
 import httpx2
 
 from pricematch.client.bodies import Filter, Image, ImageUrl, as_json, form, image_fields, present
-from pricematch.client.calls import Call, Content, Items, Listing, as_result, ask, in_path, listing, pages, verb, work
+from pricematch.client.calls import (
+    Call,
+    Content,
+    Items,
+    Listing,
+    as_result,
+    ask,
+    in_path,
+    listing,
+    once,
+    pages,
+    verb,
+    work,
+)
 from pricematch.client.reading import read
-from pricematch.client.results.postings import Changed, ChangedEach, Posting, Postings, Removed, StoredPosting
+from pricematch.client.results.postings import (
+    Changed,
+    ChangedEach,
+    Posting,
+    Postings,
+    Removed,
+    RemovedMatching,
+    StoredPosting,
+)
 
 _PAGE = 100
 _CREATED = 201
@@ -150,12 +171,18 @@ class PostingVerbs:
     def patch_many(self, patches: Iterable[tuple[str, Mapping[str, Any]]]) -> Listing[Changed]:
         """Change some of postings, by their ids and JSON Merge Patches, as `put_many` puts them."""
         items = ({**patch, "op": "patch", "posting_id": posting_id} for posting_id, patch in patches)
-        return _changed_each(items, repeatable=False)
+        return _changed_each(items)
 
     @listing
     def delete_many(self, posting_ids: Iterable[str]) -> Listing[Changed]:
         """Remove postings, as `put_many` puts them."""
         return _changed_each({"op": "delete", "posting_id": it} for it in posting_ids)
+
+    @verb
+    def delete_matching(self, filter: Filter, *, dry_run: bool = False) -> Call[RemovedMatching]:
+        """Remove the postings that a filter holds of, or count them."""
+        query = {"filter": as_json(filter), "dry_run": dry_run or None}
+        return Call(method="DELETE", path="/postings", read=as_result(RemovedMatching), query=query, repeatable=False)
 
 
 def _path(posting_id: str) -> str:
@@ -197,7 +224,7 @@ def _put_item(it: NewPosting) -> dict[str, Any]:
     return {"op": "put", "posting_id": it.posting_id, **present(_fields(it)), **image_fields(it.image)}
 
 
-def _changed_each(items: Iterator[Mapping[str, Any]], *, repeatable: bool = True) -> Listing[Changed]:
+def _changed_each(items: Iterator[Mapping[str, Any]]) -> Listing[Changed]:
     """What becomes of each change, some of which are sent together."""
     first = 0
     while chunk := (yield from work(partial(_chunk, items))):
@@ -207,7 +234,7 @@ def _changed_each(items: Iterator[Mapping[str, Any]], *, repeatable: bool = True
                 path="/postings:batch",
                 read=as_result(ChangedEach),
                 content={"json": {"items": chunk}},
-                repeatable=repeatable,
+                headers=once(),
             )
         )
         yield Items([replace(it, index=first + it.index) for it in found.items])

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 from pricematch.client.bodies import Filter, as_json
-from pricematch.client.calls import Call, Listing, as_result, in_path, listing, pages, verb
+from pricematch.client.calls import Call, Listing, as_result, in_path, listing, once, pages, verb
 from pricematch.client.results.verdicts import (
     Batch,
     Batches,
@@ -113,7 +113,7 @@ class VerdictVerbs:
             path="/verdicts:batch",
             read=as_result(StoredBatch),
             content={"json": body},
-            repeatable=False,
+            headers=once(),
         )
 
     @listing
