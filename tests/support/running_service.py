@@ -136,6 +136,7 @@ class OneStore:
     def __init__(self, store: MemoryStore, folder: Path) -> None:
         self.jobs, self.feed, self.webhooks, self.fields, self.images = store, store, store, store, self
         self.products, self._folder = MemoryProducts(store), folder
+        self.answers = store
 
     def open(self, name: str) -> BinaryIO:
         """The file of an image."""
