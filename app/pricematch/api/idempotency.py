@@ -31,8 +31,9 @@ _MOST_BYTES = 4 * MIB
 
 @dataclass(slots=True)
 class _Once:
-    """What becomes of a request: `key` is None unless its answer is to be kept."""
+    """What becomes of a request: `key` is None unless its answer is to be kept; `running` are those of all now."""
 
+    running: set[bytes]
     key: bytes | None = None
     fingerprint: bytes = b""
 
@@ -64,11 +65,10 @@ async def _begin(
     # whose key it is: nobody is answered what another was
     key = hashlib.sha256(f"{current().key or ''}\0{idempotency_key}".encode()).digest()
     fingerprint = _fingerprint(request)
-    running: set[bytes] = request.app.state.running
-    if key in running:
-        raise RequestRunning("a request with this Idempotency-Key is being answered; send it again later")
-    running.add(key)  # before anything is awaited
     once: _Once = request.scope[_PLACE]
+    if key in once.running:
+        raise RequestRunning("a request with this Idempotency-Key is being answered; send it again later")
+    once.running.add(key)  # before anything is awaited
     once.key, once.fingerprint = key, fingerprint
     if (before := await service.kept_answer(key)) is not None:
         if before.fingerprint != fingerprint:
@@ -90,15 +90,16 @@ def _fingerprint(request: Request) -> bytes:
 class Idempotency:
     """ASGI middleware: keeps the answer of a request whose endpoint takes an Idempotency-Key, before it is sent."""
 
-    def __init__(self, app: ASGIApp, service: Service, running: set[bytes]) -> None:
-        self._app, self._service, self._running = app, service, running
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        self._app, self._service = app, service
+        self._running = set[bytes]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its answer back."""
         if scope["type"] != "http" or "idempotency-key" not in Headers(scope=scope):
             await self._app(scope, receive, send)
             return
-        once = scope[_PLACE] = _Once()
+        once = scope[_PLACE] = _Once(self._running)
         messages = list[Message]()
 
         async def kept(message: Message) -> None:
@@ -131,8 +132,7 @@ class Idempotency:
 
 def install(app: FastAPI, service: Service) -> None:
     """Let an application do requests with an Idempotency-Key once."""
-    app.state.running = set[bytes]()
-    app.add_middleware(Idempotency, service=service, running=app.state.running)
+    app.add_middleware(Idempotency, service=service)
     app.exception_handler(AnsweredBefore)(_answer_again)
 
 
