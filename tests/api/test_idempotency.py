@@ -69,6 +69,9 @@ def test_decisions_are_made_once(client: TestClient) -> None:
 
 def test_a_key_is_of_one_request(client: TestClient) -> None:
     batch(client, "one")
+    for title in ("teh!", "teh"):  # as long, and shorter
+        another = {"items": [{"op": "put", "posting_id": "a", "title": title}]}
+        assert_problem(batch(client, "one", another), 422, "idempotency-key-reused")
     longer = {"items": [*ITEMS["items"], {"op": "delete", "posting_id": "b"}]}
     assert_problem(batch(client, "one", longer), 422, "idempotency-key-reused")
     elsewhere = client.post(

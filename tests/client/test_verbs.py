@@ -341,8 +341,14 @@ def fails(*_: Any) -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    [lambda client: client.posting(""), lambda client: client.verdict("a", ""), lambda client: client.match_each([])],
-    ids=["posting", "verdict", "images"],
+    [
+        lambda client: client.posting(""),
+        lambda client: client.delete("."),
+        lambda client: client.posting(".."),
+        lambda client: client.verdict("a", ""),
+        lambda client: client.match_each([]),
+    ],
+    ids=["posting", "dot", "dots", "verdict", "images"],
 )
 def test_what_would_ask_for_something_else_is_refused(
     verb: Callable[[Any], Any], asked: Asked, through: Through

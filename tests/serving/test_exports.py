@@ -18,6 +18,7 @@ from pricematch.formats.feedback_files import read_feedback
 from pricematch.formats.posting_lines import posting_line
 from pricematch.formats.posting_rows import PostingRows, RowLimits
 from pricematch.serving.exports import Exported, export_catalogue
+from pricematch.serving.feedback_files import import_feedback
 from pricematch.serving.imports import import_file
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
@@ -104,6 +105,20 @@ def test_the_command_says_what_it_did(settings: Settings, tmp_path: Path, run: R
     assert (tmp_path / "out.ndjson").read_bytes().count(b"\n") == 4
     assert "postings" in ran.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.ndjson"]
+
+
+def test_verdicts_are_written_in_the_form_of_their_file(settings: Settings, tmp_path: Path) -> None:
+    """So that what is exported can be imported."""
+    for name in ("verdicts.ndjson", "verdicts.csv"):
+        export_catalogue(settings, tmp_path / "out.ndjson", None, tmp_path / name, Told())
+        counts = import_feedback(settings, tmp_path / name)
+        assert (counts.new, counts.changed) == (0, 0)
+
+
+def test_postings_are_no_csv_file(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"out\.ndjson"):
+        export_catalogue(settings, tmp_path / "out.csv", None, None, Told())
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_without_a_store_nothing_is_written(tmp_path: Path) -> None:

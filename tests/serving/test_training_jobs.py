@@ -117,6 +117,24 @@ def test_a_matcher_is_trained_behind_the_requests_and_activated_by_a_call(
     assert client.get(f"/jobs/{job['job_id']}").json()["result"] == result
 
 
+def test_a_training_is_told_no_secret(
+    start: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It does without, whatever the service is told on the command line or in the environment."""
+    monkeypatch.setenv("PRICEMATCH_IMAGE_URL_SECRET", "told")
+    secret = "whsec_" + "c2VjcmV0" * 4
+    hooks = {"webhooks": "http://127.0.0.1:9/told", "webhook_secret": secret, "webhook_private_addresses": True}
+    told = "import os, sys; open('{}', 'w').write(sys.stdin.readline() + repr(os.environ))".format(tmp_path / "told")
+    client = start(told, **hooks)
+    assert ended(client, train(client))["state"] == "failed"
+    found = (tmp_path / "told").read_text()
+    assert "told'" not in found.replace(str(tmp_path), "")
+    assert "whsec" not in found
+    assert "***" not in found
+    client = start(**hooks)
+    assert ended(client, train(client, signals=["hash", "title"]))["state"] == "done"
+
+
 def test_what_waits_is_cancelled_and_what_runs_is_ended(start: Callable[..., TestClient]) -> None:
     client = start(HANGS, max_trainings=2)
     first, second = train(client), train(client)

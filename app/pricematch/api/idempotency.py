@@ -7,14 +7,15 @@ sent again to whoever sends the same key again; other answers are not, since not
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, Request, Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pricematch.api.content import MULTIPART
 from pricematch.api.dependencies import ReadyService
+from pricematch.api.limits import allow_import
 from pricematch.api.logs import current
 from pricematch.catalogue.records import KeptAnswer
 from pricematch.errors import KeyReused, RequestRunning, StoreError
@@ -29,13 +30,42 @@ _MOST_BYTES = 4 * MIB
 """Of an answer that is kept."""
 
 
-@dataclass(slots=True)
 class _Once:
-    """What becomes of a request: `key` is None unless its answer is to be kept; `running` are those of all now."""
+    """What becomes of a request.
 
-    running: set[bytes]
-    key: bytes | None = None
-    fingerprint: bytes = b""
+    Args:
+        running: keys of all requests that are being answered.
+
+    Attributes:
+        running: the same.
+        key: under which its answer is to be kept; None: it is not.
+    """
+
+    def __init__(self, running: set[bytes]) -> None:
+        self.running = running
+        self.key: bytes | None = None
+        self._hash = hashlib.sha256()
+
+    def begin(self, key: bytes, request: Request) -> None:
+        """Let the answer be kept; what was read of a form does not matter, whose boundary differs each time."""
+        self.key = key
+        self.running.add(key)
+        headers = request.headers
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        self._whole = kind != MULTIPART
+        length = "" if self._whole else headers.get("content-length", "")
+        head = [request.method, request.url.path, request.url.query, kind, length]
+        self._hash.update("\n".join(head).encode())
+
+    def take(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        if self.key is not None and self._whole:
+            self._hash.update(piece)
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What must be equal of two requests with one key."""
+        return self._hash.digest()
 
 
 class AnsweredBefore(Exception):
@@ -64,27 +94,20 @@ async def _begin(
         return
     # whose key it is: nobody is answered what another was
     key = hashlib.sha256(f"{current().key or ''}\0{idempotency_key}".encode()).digest()
-    fingerprint = _fingerprint(request)
     once: _Once = request.scope[_PLACE]
     if key in once.running:
         raise RequestRunning("a request with this Idempotency-Key is being answered; send it again later")
-    once.running.add(key)  # before anything is awaited
-    once.key, once.fingerprint = key, fingerprint
+    once.begin(key, request)  # before anything is awaited
     if (before := await service.kept_answer(key)) is not None:
-        if before.fingerprint != fingerprint:
+        allow_import(request.scope, service.settings)  # nothing of it is kept
+        async for _ in request.stream():  # the middleware sees what comes
+            pass
+        if before.fingerprint != once.fingerprint:
             raise KeyReused("expected an Idempotency-Key of this request alone, got one of another request")
         raise AnsweredBefore(before)
 
 
 ONCE: Any = Depends(_begin)
-
-
-def _fingerprint(request: Request) -> bytes:
-    """What must be equal of two requests with one key; bodies are too large to be read for it, so how long they are."""
-    headers = request.headers
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    parts = [request.method, request.url.path, request.url.query, kind, headers.get("content-length", "")]
-    return hashlib.sha256("\n".join(parts).encode()).digest()
 
 
 class Idempotency:
@@ -110,8 +133,13 @@ class Idempotency:
                     await send(it)
                 messages.clear()
 
+        async def received() -> Message:
+            message = await receive()
+            once.take(message.get("body", b""))
+            return message
+
         try:
-            await self._app(scope, receive, kept)
+            await self._app(scope, received, kept)
         finally:
             if once.key is not None:
                 self._running.discard(once.key)

@@ -16,7 +16,7 @@ def export(
     data: Annotated[Path | None, setting("data", "Folder of the store.")] = None,
     images: Annotated[Path | None, typer.Option(help="Folder to write the images into; left out, none are.")] = None,
     verdicts: Annotated[
-        Path | None, typer.Option(help="CSV file to write the verdicts into, as GET /verdicts.csv gives them.")
+        Path | None, typer.Option(help="File to write the verdicts into: NDJSON if it ends so, else CSV.")
     ] = None,
 ) -> Outcome:
     """Write the postings of a store to a file that `pricematch import` takes, while a service may run on the store."""

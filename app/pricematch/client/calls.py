@@ -187,9 +187,9 @@ def once() -> dict[str, str]:
 
 
 def in_path(text: str, what: str) -> str:
-    """An id as part of a path; raises ValueError for an empty one, whose path would be another."""
-    if not text:
-        raise ValueError(f"expected {what}, got an empty text")
+    """An id as part of a path; raises ValueError for an empty one, `.` or `..`, whose path would be another."""
+    if text in {"", ".", ".."}:
+        raise ValueError(f"expected {what}, got {repr(text) if text else 'an empty text'}")
     return quote(text, safe="")
 
 

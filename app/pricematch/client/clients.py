@@ -53,7 +53,9 @@ class _Connection:
             raise ValueError(f"expected the address of a service such as http://127.0.0.1:8000, got {given!r}")
         if attempts < 1:
             raise ValueError(f"expected an attempt at least, got {attempts}")
-        key = key or os.environ.get("PRICEMATCH_KEY")
+        key = (key or os.environ.get("PRICEMATCH_KEY") or "").strip()  # files end with a newline
+        if not (key.isascii() and key.isprintable() and " " not in key):
+            raise ValueError("expected an API key as `pricematch key` prints it, got other characters")
         self.headers = {"User-Agent": f"pricematch/{__version__}", "Accept": "application/json"}
         if key:
             self.headers["Authorization"] = f"Bearer {key}"

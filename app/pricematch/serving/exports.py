@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pricematch.catalogue.postings import Posting
+from pricematch.errors import SettingsError
 from pricematch.formats.atomic_writes import make_folder, whole_file, write_whole
-from pricematch.formats.feedback_files import to_csv
 from pricematch.formats.posting_lines import posting_line
 from pricematch.progress import Progress
+from pricematch.serving.feedback_files import feedback_content
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store, open_store
 
@@ -36,14 +37,16 @@ def export_catalogue(
         settings: where the store is.
         file: to write; it appears whole or not at all.
         images: folder to write the images into, by the names that the file has; None for none.
-        verdicts: CSV file to write; None for none.
+        verdicts: file to write, NDJSON by its ending, else CSV; None for none.
         progress: called with how many postings are done.
 
     Raises:
-        SettingsError: there is no store, or a file cannot be written.
+        SettingsError: there is no store, or a file cannot be written, or is to be a CSV file by its ending.
         ImageUnavailable: an image is not there, or not as it was stored.
         StoreError: the store cannot be read.
     """
+    if file.suffix.lower() == ".csv":
+        raise SettingsError(f"postings are written as NDJSON, expected a file such as {file.with_suffix('.ndjson')}")
     with closing(open_store(settings.data, create=False)) as store:
         total, count, written = store.postings.count(), 0, set[str]()
         if images is not None:
@@ -58,7 +61,7 @@ def export_catalogue(
                 progress("Writing postings", count, max(count, total))
         feedback = [] if verdicts is None else store.feedback.all_feedback()
         if verdicts is not None:
-            write_whole(verdicts, to_csv(feedback).encode())
+            write_whole(verdicts, feedback_content(feedback, verdicts))
         return Exported(count, len(written), len(feedback))
 
 

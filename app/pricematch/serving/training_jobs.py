@@ -14,6 +14,8 @@ from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any, Self
 
+from pydantic import SecretStr
+
 from pricematch.catalogue.feedback import Feedback, corrected_labels
 from pricematch.catalogue.labels import is_rounded
 from pricematch.catalogue.postings import Catalogue
@@ -31,7 +33,10 @@ _ROOT = Path(__file__).parents[2]
 _LOOK_SECONDS = 0.2
 _PATIENCE = 10
 _LEARNING = "Learning"
-_SECRET = {"api_keys", "api_keys_file"}
+_HELD_BACK = {"api_keys_file", "webhooks"} | {
+    name for name, field in Settings.model_fields.items() if isinstance(field.default, SecretStr)
+}
+"""Settings that a training has no use for: secrets, and what needs them."""
 _log = logging.getLogger("pricematch")
 
 
@@ -157,12 +162,12 @@ class _Process:
     """The process of a training; it ends with the block."""
 
     def __init__(self, settings: Settings, options: Mapping[str, Any]) -> None:
-        given = settings.model_dump(mode="json", exclude_unset=True, exclude=_SECRET)
+        given = settings.model_dump(mode="json", exclude_unset=True, exclude=_HELD_BACK)
         self._process = subprocess.Popen(  # noqa: S603 — the command is ours
             COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))},
+            env=_environment(),
             text=True,
             encoding="utf-8",
         )
@@ -226,3 +231,10 @@ def check_labels(catalogue: Catalogue, feedback: Feedback) -> None:
             f"expected at least {LEAST_GROUPS} label groups to learn from, some of several postings, got {len(sizes)}, "
             f"{several} of them of several: give postings a label_group, or decide on more pairs"
         )
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a training: ours, and where our modules are, but for settings that it has no use for."""
+    held_back = {f"PRICEMATCH_{name}".upper() for name in _HELD_BACK}
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in held_back}
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))}

@@ -153,6 +153,18 @@ def test_the_oldest_batches_are_forgotten(store: Store, monkeypatch: pytest.Monk
     assert store.feedback.undo(large.batch_id).restored == 6
 
 
+def test_batches_that_change_nothing_push_none_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a few of them are kept."""
+    monkeypatch.setattr(feedback_batches, "KEPT_BATCHES", 2)
+    monkeypatch.setattr(feedback_batches, "_KEPT_EMPTY", 3)
+    made = [store.feedback.decide_each(same(f"a{it}"), Remark()) for it in "bc"]
+    for _ in range(9):
+        store.feedback.decide_each(same("ab"), Remark())
+    assert [it for it in store.feedback.batches(None, 99) if it.counts.new] == made[::-1]
+    assert len(store.feedback.batches(None, 99)) == 5
+    assert store.feedback.undo(made[0].batch_id).restored == 1
+
+
 def test_what_comes_from_elsewhere_keeps_its_time_and_author(store: Store) -> None:
     """All of it or nothing; what is there already stays unchanged."""
     store.feedback.decide("a", "b", "same")

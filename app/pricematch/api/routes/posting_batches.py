@@ -82,7 +82,7 @@ async def remove_matching(
     )
 
 
-def _change(index: int, item: dict[str, Any], settings: Settings) -> WantedChange | Problem | PricematchError:
+def _change(index: int, item: Any, settings: Settings) -> WantedChange | Problem | PricematchError:
     """A change, or why the item is none."""
     try:
         return _read(item, settings)
@@ -93,8 +93,10 @@ def _change(index: int, item: dict[str, Any], settings: Settings) -> WantedChang
         return invalid_request([Fault(location=item_place(index, it), message=message) for it, message in faults])
 
 
-def _read(item: dict[str, Any], settings: Settings) -> WantedChange:
+def _read(item: Any, settings: Settings) -> WantedChange:
     """A change; raises RequestValidationError, ImageError, FieldInvalid."""
+    if not isinstance(item, dict):
+        raise invalid("", f"expected an object with op and posting_id, got {str(item)[:80]!r}")
     op = item.get("op")
     if not isinstance(op, str) or op not in KINDS:
         raise invalid("op", f"expected {', '.join(KINDS)}, got {str(op)[:80]!r}")
@@ -115,6 +117,8 @@ def _condition(if_match: str | None, if_none_match: str | None = None) -> Condit
         raise invalid("if_match", str(error)) from error
 
 
-def _posting_id(item: dict[str, Any]) -> str | None:
+def _posting_id(item: Any) -> str | None:
     """The id that an item names, as far as there is any."""
+    if not isinstance(item, dict):
+        return None
     return posting_id if isinstance(posting_id := item.get("posting_id"), str) else None

@@ -92,7 +92,7 @@ class ComparisonOut(BaseModel):
         description="That both are the same product, 1 or 0 by a verdict; null without a matcher, and where nothing "
         "that it compares is known of both.",
     )
-    level: MatchType | None = Field(description="How they are the same, if they are; null without a probability.")
+    level: MatchType | None = Field(description="How they are the same; null where they do not match.")
     similarity: float | None = Field(ge=-1, le=1, description="Cosine of the images; null where one has none.")
     verdict: Verdict | None = Field(description="What a person decided on two stored postings.")
     evidence: EvidenceOut | None = Field(description="What the probability rests on; null where there is none.")
@@ -116,7 +116,7 @@ def comparison_fields(found: Compared, started: float) -> dict[str, Any]:
         "threshold": finite(decision.threshold),
         "is_match": comparison.is_match,
         "probability": comparison.probability,
-        "level": comparison.match_type,
+        "level": comparison.match_type if comparison.is_match else None,
         "similarity": comparison.similarity,
         "verdict": comparison.verdict,
         "evidence": None if evidence is None else evidence_fields(evidence),

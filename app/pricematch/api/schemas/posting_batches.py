@@ -59,7 +59,7 @@ class ChangesIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    items: list[dict[str, Any]] = Field(min_length=1, description="What is to be done.")
+    items: list[Any] = Field(min_length=1, description="What is to be done.")
 
 
 class ChangedOut(BaseModel):

@@ -37,6 +37,12 @@ class PairsIn(BaseModel):
     min_probability: _Probability
     max_probability: _Probability = 1.0
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "PairsIn":
+        if self.min_probability > self.max_probability:
+            raise ValueError(f"expected max_probability from {self.min_probability:g} on, got {self.max_probability:g}")
+        return self
+
 
 class BatchIn(BaseModel):
     """Many decisions: each by itself, or one on all pairs of a selection."""

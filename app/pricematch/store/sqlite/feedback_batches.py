@@ -16,6 +16,7 @@ KEPT_BATCHES = 1000
 """Later ones beyond which a batch is forgotten, and can be undone no more,"""
 KEPT_ITEMS = 1_000_000
 """or so many pairs of them."""
+_KEPT_EMPTY = 100
 _COLUMNS, _ITEMS = selected("verdict_batch"), selected("verdict_batch_item")
 
 
@@ -153,11 +154,16 @@ def _batch(row: Row) -> FeedbackBatch:
 
 
 def _forget(connection: sqlite3.Connection) -> None:
-    """Forget the oldest batches while there are more, or more pairs of them, than are kept."""
+    """Forget the oldest batches while there are more, or more pairs of them, than are kept.
+
+    Those that changed nothing are not counted, and only a few of them are kept.
+    """
     sizes = connection.execute("SELECT number, created + changed FROM verdict_batch ORDER BY number DESC").fetchall()
-    pairs = 0
+    pairs = batches = 0
     for place, (number, size) in enumerate(sizes):
-        pairs += size
-        if place >= KEPT_BATCHES or (place and pairs > KEPT_ITEMS):
+        if not size and place >= _KEPT_EMPTY:
+            connection.execute("DELETE FROM verdict_batch WHERE number = ?", (number,))
+        pairs, batches = pairs + size, batches + (size > 0)
+        if batches > KEPT_BATCHES or (batches > 1 and size and pairs > KEPT_ITEMS):
             connection.execute("DELETE FROM verdict_batch WHERE number <= ?", (number,))
             return
