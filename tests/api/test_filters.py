@@ -10,6 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from pricematch.api.keys import Scope, new_key
+from pricematch.catalogue.evidence import EvidenceFields
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Put
@@ -268,7 +270,10 @@ def test_fields_are_declared_listed_and_withdrawn(client: TestClient) -> None:
     before = client.get("/postings/a/matches", params=given).json()["matches"]
     assert client.get("/fields").json()["fields"] == []
     first = client.put("/fields/price", json={"type": "number"})
-    assert (first.status_code, first.json()) == (201, {"name": "price", "type": "number", "numbers": 3, "texts": 0})
+    assert (first.status_code, first.json()) == (
+        201,
+        {"name": "price", "type": "number", "evidence": False, "numbers": 3, "texts": 0},
+    )
     assert client.put("/fields/price", json={"type": "number"}).status_code == 200
     assert client.put("/fields/size.eu", json={"type": "text"}).json()["numbers"] == 1
     assert [it["name"] for it in client.get("/fields").json()["fields"]] == ["price", "size.eu"]
@@ -276,6 +281,40 @@ def test_fields_are_declared_listed_and_withdrawn(client: TestClient) -> None:
     assert client.delete("/fields/price").status_code == 204
     assert_problem(client.delete("/fields/price"), 404, "field-not-found")
     assert client.get("/postings/a/matches", params=given).json()["matches"] == before
+
+
+def test_a_field_is_declared_as_evidence(client: TestClient) -> None:
+    """Until it is declared without it."""
+    assert client.put("/fields/price", json={"type": "number", "evidence": True}).json()["evidence"]
+    assert [it["evidence"] for it in client.get("/fields").json()["fields"]] == [True]
+    again = client.put("/fields/price", json={"type": "number"})
+    assert (again.status_code, again.json()["evidence"]) == (200, False)
+
+
+@pytest.mark.parametrize("name", ["$label_group", "$posting_id"])
+def test_what_is_no_metadata_is_no_evidence(client: TestClient, name: str) -> None:
+    """A label group would tell the matcher what it is to find out."""
+    assert client.put(f"/fields/{name}", json={"type": "text"}).status_code == 201
+    problem = client.put(f"/fields/{name}", json={"type": "text", "evidence": True})
+    assert_problem(problem, 422, "filter-invalid")
+    assert "expected a field of metadata" in problem.json()["detail"]
+
+
+def test_a_query_is_compared_by_its_metadata(serve: Serve) -> None:
+    """What is no evidence is not looked at; equal titles are identical whatever is asked for them."""
+    price = Field("price", "number", evidence=True)
+    search = scored_search(sold(), ("title",), evidence=EvidenceFields.every([price]))
+    client = serve(matcher=matcher_over(Catalogue(sold()), {}, {}, search))
+
+    def probability(metadata: dict[str, Any], title: str = "Kopi a new") -> float:
+        response = client.post("/match?min_probability=0", json={"title": title, "metadata": metadata})
+        return float({it["posting_id"]: it["probability"] for it in response.json()["matches"]}["a"])
+
+    unknown = probability({})
+    assert probability({"seller": "lg"}) == probability({"price": 5}) == unknown
+    assert probability({"price": 6}) < unknown
+    assert probability({"price": 5}, "Kopi a") == 1
+    assert 0.99 < probability({"price": 6}, "Kopi a") < 1
 
 
 def test_a_field_that_can_be_none_is_not_declared(client: TestClient) -> None:

@@ -26,6 +26,15 @@ def test_serving_is_measured_on_a_small_catalogue(tmp_path: Path) -> None:
     assert printed.count("naive service") >= 2
 
 
+def test_evidence_is_measured_on_a_small_sample() -> None:
+    """Each field alone and both; of values that are others' both only."""
+    small = ("--postings", "160", "--splits", "1")
+    printed = _printed("evidence.py", *small)
+    for evidence in ("none", "brand", "price", "brand and price"):
+        assert f"\nevidence {evidence}: F1 0." in printed
+    assert "evidence brand:" not in _printed("evidence.py", *small, "--spoilt", "0.5")
+
+
 def test_encoding_is_measured_on_few_images(tmp_path: Path) -> None:
     """The share of the arithmetic limit is told, and embeddings agree with TensorFlow's."""
     subprocess.run(

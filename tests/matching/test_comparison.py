@@ -5,7 +5,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from pricematch.catalogue.evidence import EvidenceFields
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.fields import Field
+from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Posting
 from pricematch.matching.comparison import compare
 from pricematch.matching.index import MatchIndex
@@ -103,3 +106,18 @@ def test_one_more_row_is_scored_as_its_candidates_are() -> None:
         place = np.flatnonzero(found.pairs.right == row)
         if len(known):
             assert found.pairs.probabilities[place] == pytest.approx(plain.pairs.probabilities[known])
+
+
+def test_evidence_is_compared() -> None:
+    """Of stored postings, and of a query with its metadata; equal ones are sure with equal evidence alone."""
+    price = Field("price", "number", evidence=True)
+    prices = {"a": 5, "b": 5, "c": 9}
+    postings = [
+        Posting(name, None, f"kopi susu {name}x", metadata=Metadata({"price": it})) for name, it in prices.items()
+    ]
+    search = scored_search(postings, ("title",), evidence=EvidenceFields.every([price]))
+    matcher = matcher_over(search.catalogue, {}, {}, search)
+    assert probability(matcher, "a", "b") > probability(matcher, "a", "c") > 0
+    equal = [Query("kopi susu ax", metadata=Metadata(it)) for it in ({"price": 5}, {"price": 6}, {})]
+    assert [probability(matcher, it, "a") == 1 for it in equal] == [True, False, False]
+    assert probability(matcher, equal[1], equal[1]) == 1

@@ -190,6 +190,6 @@ def test_pair_features_of_this_format() -> None:
     extractor = PairFeatureExtractor(FEATURES, ("hash", "title", "image"))
     left, right = extractor.candidates
     means = np.nan_to_num(extractor.features(extractor.own, left, right)).astype(np.float64).mean(axis=0)
-    assert scored_catalogue.FORMAT == 5
+    assert scored_catalogue.FORMAT == 6
     assert (len(left), len(means)) == (1713, 79)
     assert float(means @ np.arange(1, 80)) == pytest.approx(6341.39, rel=1e-4)

@@ -47,7 +47,7 @@ def of(folder: Path) -> Settings:
     return Settings(data=folder)
 
 
-SIZE = Field("size", "number")
+SIZE = Field("size", "number", evidence=True)
 
 
 @pytest.fixture

@@ -105,12 +105,15 @@ def naive_means(lists: Sequence[Iterable[int]], groups: Sequence[str]) -> tuple[
 
 
 def write_catalogue(path: Path, postings: Sequence[Posting]) -> Path:
-    """Write postings as a CSV file; what is None is empty."""
-    columns = ("posting_id", "image", "image_phash", "title", "label_group")
+    """Write postings as a CSV file, with their metadata where one has some; what is None is empty."""
+    columns = ["posting_id", "image", "image_phash", "title", "label_group"]
+    told = any(posting.metadata for posting in postings)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows([getattr(posting, column) or "" for column in columns] for posting in postings)
+        writer.writerow([*columns, *["metadata"] * told])
+        for posting in postings:
+            row = [getattr(posting, column) or "" for column in columns]
+            writer.writerow([*row, *[posting.metadata.text] * told])
     return path
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -11,7 +11,9 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields, is_evidence
 from pricematch.catalogue.features import NO_EMBEDDINGS, Embeddings, Features
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.formats.default_matcher import NAME
 from pricematch.formats.lightgbm_trees import Trees
@@ -39,16 +41,19 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class HighestSimilarity:
-    """Implements `pairs.model.Scorer`; missing features count 0."""
+    """Implements `pairs.model.Scorer`; missing features count 0. Evidence that differs takes half of the score."""
 
-    def __init__(self, signals: Sequence[str]) -> None:
-        names = pair_feature_names(signals)
+    def __init__(self, signals: Sequence[str], fields: tuple[Field, ...] = ()) -> None:
+        names = pair_feature_names(signals, fields=fields)
+        evidence = [(column, name) for column, name in enumerate(names) if is_evidence(name)]
+        self._evidence = [column for column, name in evidence if not name.endswith("_ratio")]
         self._columns = [names.index(f"{RETRIEVERS[signal]}_similarity") for signal in signals]
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         known = np.nan_to_num(features[:, self._columns].astype(np.float64), nan=0.0)
         highest: NDArray[np.float64] = known.max(axis=1, initial=0)
-        return highest.clip(0, 1)
+        differing = (features[:, self._evidence] == 0).any(axis=1)
+        return np.where(differing, highest / 2, highest).clip(0, 1)
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         found = np.zeros(features.shape)
@@ -56,10 +61,10 @@ class HighestSimilarity:
         return found
 
 
-def tiny_model(signals: Sequence[str]) -> PairModel:
+def tiny_model(signals: Sequence[str], fields: tuple[Field, ...] = ()) -> PairModel:
     """A pair model whose probability is the highest similarity."""
-    scorer = HighestSimilarity(signals)
-    return PairModel(tuple(signals), scorer, scorer, Calibration(PLATT, (0.0,), (0.0,), 1.0))
+    scorer = HighestSimilarity(signals, fields)
+    return PairModel(tuple(signals), scorer, scorer, Calibration(PLATT, (0.0,), (0.0,), 1.0), fields=fields)
 
 
 def scored_search(
@@ -67,12 +72,16 @@ def scored_search(
     signals: Sequence[str] = ("hash", "title"),
     embeddings: Mapping[str, Embeddings] = NO_EMBEDDINGS,
     thresholds: SizeThresholds = THRESHOLDS,
+    evidence: EvidenceFields = NO_EVIDENCE,
 ) -> ProbabilitySearch:
-    """A search by probability over some postings: hashes, titles, and embeddings [n, d] by retriever."""
+    """A search by probability over some postings: hashes, titles, embeddings [n, d] by retriever, and evidence."""
     features = Features.of(
         [posting.title for posting in postings], [posting.image_phash for posting in postings], embeddings
     )
-    return ProbabilitySearch.build("matcher/1", Catalogue(postings), features, tiny_model(signals), thresholds)
+    features = replace(features, evidence=evidence.values([posting.metadata for posting in postings]))
+    model = tiny_model(signals, evidence.fields)
+    found = ProbabilitySearch.build("matcher/1", Catalogue(postings), features, model, thresholds)
+    return replace(found, evidence=evidence)
 
 
 def matcher_over(
@@ -143,11 +152,17 @@ class MeanLearner:
         return Mean(column, (right + 0.5) / (every + 1.0))
 
 
-def export_matcher(models: Path, signals: Sequence[str], encoder: Origin | None = None, version: str = "1") -> Path:
+def export_matcher(
+    models: Path,
+    signals: Sequence[str],
+    encoder: Origin | None = None,
+    version: str = "1",
+    fields: tuple[Field, ...] = (),
+) -> Path:
     """Write a matcher of trees that find postings with equal hashes, words or images the same."""
     path = models / NAME / version
     path.mkdir(parents=True)
-    names = pair_feature_names(signals)
+    names = pair_feature_names(signals, fields=fields)
     for file, features in ((FIRST, names), (SECOND, (*names, *GRAPH_FEATURES))):
         _trees(features).write(path / file)
     manifest = MatcherManifest(
@@ -158,6 +173,7 @@ def export_matcher(models: Path, signals: Sequence[str], encoder: Origin | None 
         signals=tuple(signals),
         features=(*names, *GRAPH_FEATURES),
         encoder=encoder,
+        evidence={it.name: it.type for it in fields},
         calibration=Calibration(PLATT, (0.0,), (0.0,), 1.0).describe(),
         thresholds=SizeThresholds((1,), {F1: [Thresholds(0.5, 0.5)]}).describe(),
         held_out=[],

@@ -1,11 +1,13 @@
 """A catalogue of hashes that follows a store, on disk or in memory, and whose products are kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from pricematch.catalogue.evidence import EvidenceFields
 from pricematch.catalogue.feedback import NO_FEEDBACK
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import ProductEvent
 from pricematch.catalogue.records import FeedbackChange, Put
@@ -35,6 +37,7 @@ class ProductShop:
 
     Attributes:
         label, signal: of the matcher that the next rebuild uses, and what it compares.
+        compares, declared: evidence fields that it takes, and fields that are declared by then.
         built: how often all was read.
         products: keeps its products.
         feed: tells its changes.
@@ -50,6 +53,8 @@ class ProductShop:
         few: int,
     ) -> None:
         self.label, self.built = "matcher/1", 0
+        self.compares: tuple[Field, ...] = ()
+        self.declared: Sequence[Field] = ()
         self.signal = "hash"
         self.products, self._postings, self._feedback, self.feed = products, postings, feedback, feed
         self.snapshots = Snapshots(postings, feed, images, self.build, None, few, ProductKeeper(products))
@@ -61,9 +66,10 @@ class ProductShop:
         version, postings = self._postings.version(), [it.posting for it in self._postings.page("", 10_000)]
         said = [FeedbackChange(it.first, it.second, it.revision, it.decision) for it in self._feedback.all_feedback()]
         known = NO_FEEDBACK.changed(said)
-        search = replace(scored_search(postings, [self.signal]), label=self.label, feedback=known)
+        evidence = EvidenceFields.declared(self.compares, self.declared)
+        search = replace(scored_search(postings, [self.signal], evidence=evidence), label=self.label, feedback=known)
         matcher = replace(matcher_over(search.catalogue, {}, {}, search), feedback=known)
-        return Snapshot(version, matcher, anew=True)
+        return Snapshot(version, matcher.with_fields(self.declared), anew=True)
 
     def put(self, posting_id: str, bits: int, title: str = "") -> Snapshot:
         """Put a posting by its hash, see `hashed`."""

@@ -8,6 +8,8 @@ from typing import Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pricematch.catalogue.evidence import EvidenceValues
+from pricematch.catalogue.fields import Field
 from pricematch.errors import ModelOutputError
 
 T = TypeVar("T", bound=np.generic)
@@ -172,12 +174,14 @@ class Features:
         hashes: n.
         embeddings: by retriever, float32 [n, d], unit rows, zeros where there is no image.
         images: uint64 [n], the first 64 bits of the SHA-256 of each image's bytes, 0 where they were not read.
+        evidence: n, values of evidence fields; None where there is no such field.
     """
 
     titles: Sequence[str]
     hashes: Hashes
     embeddings: Mapping[str, Embeddings]
     images: NDArray[np.uint64]
+    evidence: EvidenceValues | None = None
 
     @classmethod
     def of(
@@ -207,7 +211,23 @@ class Features:
         """The features of some postings, in the order given."""
         embeddings = {name: vectors[rows] for name, vectors in self.embeddings.items()}
         titles = [self.titles[row] for row in rows]
-        return Features(titles, self.hashes.select(rows), embeddings, self.images[rows])
+        evidence = None if self.evidence is None else self.evidence.select(rows)
+        return Features(titles, self.hashes.select(rows), embeddings, self.images[rows], evidence)
+
+    @property
+    def evidence_fields(self) -> tuple[Field, ...]:
+        """Fields that values are known of."""
+        return () if self.evidence is None else self.evidence.fields
+
+    def evidence_of(self, fields: Sequence[Field]) -> EvidenceValues | None:
+        """The values of some evidence fields, nothing where they are not known; None of no fields."""
+        if not fields:
+            return None
+        return EvidenceValues.none(fields, len(self)) if self.evidence is None else self.evidence.of(fields)
+
+    def without_evidence(self, rows: NDArray[np.integer]) -> "Features":
+        """The same without values of evidence fields at some rows."""
+        return self if self.evidence is None else replace(self, evidence=self.evidence.without(rows))
 
     def without_titles(self, rows: NDArray[np.integer]) -> "Features":
         """The same without titles at some rows."""

@@ -40,10 +40,12 @@ class Field:
     Attributes:
         name: its path, see `filters`.
         type: of its values; others are kept and found too, and counted.
+        evidence: whether postings are compared by it, where a trained matcher has learned to.
     """
 
     name: str
     type: FieldType
+    evidence: bool = False
 
 
 class _Codes:

@@ -1,4 +1,4 @@
-"""Metadata of postings: a JSON object of a seller's own fields, of bounded size, which nothing is matched by."""
+"""Metadata of postings: a JSON object of a seller's own fields, of bounded size; only evidence is matched by."""
 
 import json
 import math

@@ -66,7 +66,7 @@ class Posting:
         title: decoded text, "" where absent.
         image_phash: 16 hexadecimal digits (64 bits), or None.
         label_group: ground truth, the same for postings of the same product, or None.
-        metadata: fields of its seller's own, which nothing is matched by.
+        metadata: fields of its seller's own; those that are evidence can be matched by, no others.
     """
 
     posting_id: str

@@ -25,12 +25,14 @@ def list_fields(context: typer.Context, data: options.Data = None) -> Outcome | 
     if context.invoked_subcommand is not None:
         return None
     settings = load_settings(data=data)
-    fields = {field.name: field.type for field in declared(settings)}
+    found = declared(settings)
+    fields, evidence = {field.name: field.type for field in found}, [field.name for field in found if field.evidence]
 
     def show() -> None:
-        terminal.print_table(f"Declared fields in {settings.data}", ("field", "type"), [*fields.items()])
+        rows = [(name, kind, "yes" if name in evidence else "") for name, kind in fields.items()]
+        terminal.print_table(f"Declared fields in {settings.data}", ("field", "type", "evidence"), rows)
 
-    return Outcome({"data": str(settings.data), "fields": fields}, show)
+    return Outcome({"data": str(settings.data), "fields": fields, "evidence": evidence}, show)
 
 
 @cli.command("declare")
@@ -38,9 +40,13 @@ def list_fields(context: typer.Context, data: options.Data = None) -> Outcome | 
 def declare_field(
     name: _Name,
     type: Annotated[str, typer.Option(help="number or text, of its values.")],  # noqa: A002 — the option's name
+    evidence: Annotated[
+        bool | None,
+        typer.Option("--evidence", help="Compare postings by it, too, where a trained matcher has learned to."),
+    ] = None,
     data: options.Data = None,
 ) -> Outcome:
-    """Declare a field, or give it another type."""
+    """Declare a field, or give it another type, or let it be evidence, or not."""
     from pricematch.catalogue.fields import FIELD_TYPES
     from pricematch.errors import SettingsError
     from pricematch.serving.declarations import declare
@@ -48,18 +54,19 @@ def declare_field(
     if type not in FIELD_TYPES:
         raise SettingsError(f"--type: expected {' or '.join(FIELD_TYPES)}, got {type!r}")
     settings = load_settings(data=data)
-    new = declare(settings, name, type)
+    new = declare(settings, name, type, evidence=bool(evidence))
+    as_what = f"{type}{', and as evidence' if evidence else ''}"
     became = "is declared" if new else "was declared already"
     return Outcome(
-        {"field": name, "type": type, "new": new, "data": str(settings.data)},
-        lambda: typer.echo(f"{name} {became} as {type}; services take it within seconds"),
+        {"field": name, "type": type, "evidence": bool(evidence), "new": new, "data": str(settings.data)},
+        lambda: typer.echo(f"{name} {became} as {as_what}; services take it within seconds"),
     )
 
 
 @cli.command("remove")
 @verb
 def remove_field(name: _Name, data: options.Data = None) -> Outcome:
-    """Let a field be as any other again; filters by it look into postings."""
+    """Let a field be as any other again; filters by it look into postings, and a matcher does not compare by it."""
     from pricematch.serving.declarations import remove
 
     settings = load_settings(data=data)

@@ -152,6 +152,14 @@ def matcher(
     force: Annotated[
         bool | None, typer.Option("--force", help="Write the matcher also where it is no better than the default.")
     ] = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:TYPE",
+            help="Compare by a field of metadata too, such as price:number or brand:text; with --stored those are "
+            "compared that are declared as evidence.",
+        ),
+    ] = None,
     skip_bad_images: options.SkipBadImages = None,
 ) -> Outcome:
     """Learn from the label groups how likely two postings are the same product, given what the signals say of both.
@@ -159,6 +167,7 @@ def matcher(
     Writes models/matcher/VERSION, which serve, evaluate, submit and show matches take, if that is better than the
     default matcher. Minutes for 17,000 postings.
     """
+    from pricematch.catalogue.evidence import read_evidence_field
     from pricematch.evaluation.load_features import parse_signals
     from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
     from pricematch.learning.train_stored import train_stored
@@ -172,9 +181,12 @@ def matcher(
         encoder_version=encoder_version,
         skip_bad_images=skip_bad_images,
     )
-    chosen = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts, bool(force))
+    fields = tuple(map(read_evidence_field, evidence or ()))
+    chosen = TrainMatcherOptions(parse_signals(signals), train_share, seed, version, verdicts, bool(force), fields)
     if stored and (catalogue, images, verdicts) != (None, None, None):
         raise SettingsError("--stored: expected no --catalogue, --images or --verdicts, which the store has")
+    if stored and fields:
+        raise SettingsError("--stored: expected no --evidence; declare it (`pricematch fields declare --evidence`)")
     with terminal.progress_bars() as bars:
         trained = train_stored(settings, chosen, bars) if stored else train_matcher(settings, chosen, bars)
     return Outcome(trained.figures(), lambda: terminal.print_matcher(trained))

@@ -13,7 +13,7 @@ from pricematch.encoding.encoders import NEWEST_COLOURS
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.evaluation_report import report_of
 from pricematch.evaluation.labelled import labels_of, read_labelled, relabelled, unseen
-from pricematch.evaluation.load_features import load_features, matcher_signals, with_nothing_for_lacking
+from pricematch.evaluation.load_features import load_features, matcher_signals, with_evidence, with_nothing_for_lacking
 from pricematch.evaluation.matcher_evaluation import MatcherCase, MatcherEvaluation, evaluate_matcher
 from pricematch.evaluation.metrics import Scores, number_groups
 from pricematch.evaluation.signal_evaluation import Evaluation
@@ -109,7 +109,7 @@ def evaluate(settings: Settings, options: EvaluateOptions, progress: Progress) -
         # in the order of the ids, as in training and in the service
         order = np.argsort(np.array(catalogue.posting_ids), kind="stable")
         numbers = number_groups([labels[row] for row in order])
-        whole = with_nothing_for_lacking(features, loaded)
+        whole = with_evidence(with_nothing_for_lacking(features, loaded), catalogue, loaded.model.fields)
         told = ParsedFeatures(without_stock_images(catalogue, whole), parsed.titles)
         how = loaded.model, loaded.thresholds, loaded.homing
         case = MatcherCase(told.select(order), numbers, evaluated[order], *how)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pricematch.catalogue.evidence import EvidenceFields
 from pricematch.catalogue.features import Embeddings, Features, image_keys
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.bootstrap import embed_colours, embed_postings
 from pricematch.encoding.catalogue_files import find_images, skip_or_refuse
@@ -73,6 +75,12 @@ def with_nothing_for_lacking(features: Features, loaded: LoadedMatcher) -> Featu
     lacking = {"image", "colours"} - set(features.embeddings) if "image" in loaded.model.signals else set()
     zeros = {name: np.zeros((len(features), 1), np.float32) for name in sorted(lacking)}
     return replace(features, embeddings={**features.embeddings, **zeros})
+
+
+def with_evidence(features: Features, catalogue: Catalogue, fields: Sequence[Field]) -> Features:
+    """Features with what the postings of a catalogue have in evidence fields."""
+    values = EvidenceFields.every(fields).values([posting.metadata for posting in catalogue])
+    return replace(features, evidence=values)
 
 
 def load_features(

@@ -221,7 +221,7 @@ def _scored_pairs(
     progress: Progress,
     shrunk: Callable[[PairFeatureExtractor], PairModel] | None,
 ) -> ScoredPairs:
-    nodes, first = Nodes.of(node_keys(features, model.signals))
+    nodes, first = Nodes.of(node_keys(features, model.signals, model.fields))
     index = MatchIndex.build(features.select(first), model, progress, copies=nodes.copies, shrunk=shrunk)
     left, right, probabilities = spread(nodes.of_row, index.base, nodes)
     return ScoredPairs(left, right, probabilities, probabilities)

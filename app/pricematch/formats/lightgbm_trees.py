@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from pricematch.catalogue.evidence import direction
 from pricematch.errors import ArtefactError
 
 # its threads wait for each other hundreds of times a second; spinning, they slow down tenfold on a busy machine
@@ -182,7 +183,11 @@ class TreeLearner:
         weights: NDArray[np.float32],
         names: Sequence[str],
     ) -> Trees:
-        """Trees that separate true pairs from others; of few true pairs, trees with smaller leaves."""
+        """Trees that separate true pairs from others; of few true pairs, trees with smaller leaves.
+
+        Of features of evidence fields, as `pricematch.catalogue.evidence.direction` has it, more cannot make a pair
+        less sure, or surer.
+        """
         return self._trees(features, truth, weights, names, None)
 
     def fit_on(
@@ -207,6 +212,8 @@ class TreeLearner:
         leaf = int(np.clip(truth.sum() // _PARTS, _SMALLEST_LEAF, _PARAMETERS["min_data_in_leaf"]))
         threads = min(self._threads, idle_cores())
         parameters = {**_PARAMETERS, "min_data_in_leaf": leaf, "seed": self._seed, "num_threads": threads}
+        if any(directions := [direction(name) for name in names]):
+            parameters["monotone_constraints"] = directions
         data = lightgbm.Dataset(features, truth, weight=weights, init_score=offset, feature_name=list(names))
         return Trees(lightgbm.train(parameters, data, ROUNDS), self._threads)
 

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from pricematch.catalogue.fields import Field as EvidenceField
+from pricematch.catalogue.fields import FieldType
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
 from pricematch.formats.default_matcher import AGREEMENT, DEFAULT, NAME, DefaultManifest, Weights, read_default
@@ -53,6 +55,7 @@ class MatcherManifest(Described):
         moved: weights of the default's regressions by name of a term, as label groups have moved them: what it begins
             at; None where it begins at nothing.
         trees: whether trees add to that; where not, the moved weights are all of it.
+        evidence: type by name of the fields of metadata that its features are of, in their order.
         compared: mean F1 on held-out label groups, of it (`learned`), the default and each signal alone; empty where
             nothing was compared.
         home: mean and spread of each of the default's terms over the candidate pairs it learned on, see
@@ -77,6 +80,7 @@ class MatcherManifest(Described):
     bounded: bool = False
     moved: Weights | None = None
     trees: bool = True
+    evidence: dict[str, FieldType] = Field(default_factory=dict)
     compared: dict[str, float] = Field(default_factory=dict)
     home: dict[str, dict[str, float]] | None = None
     held_out: list[dict[str, float]]
@@ -86,6 +90,11 @@ class MatcherManifest(Described):
     catalogue_digest: str
     libraries: dict[str, str]
     files: dict[str, str]
+
+    @property
+    def fields(self) -> tuple[EvidenceField, ...]:
+        """The evidence fields."""
+        return tuple(EvidenceField(name, kind, evidence=True) for name, kind in self.evidence.items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +162,7 @@ def write_matcher(
         bounded=thresholds.bounded,
         moved=_moved(model),
         trees=not isinstance(model.first, MovedScorer),
+        evidence={it.name: it.type for it in model.fields},
         files=dict(digests(staged)),
         **about,
     )
@@ -180,8 +190,8 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         thresholds = SizeThresholds.from_description(manifest.thresholds, bounded=manifest.bounded)
     except ValueError as error:
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
-    scaled = manifest.features == _features(manifest.signals, scaled=True)
-    names = pair_feature_names(manifest.signals, scaled=scaled)
+    scaled = manifest.features == _features(manifest, scaled=True)
+    names = pair_feature_names(manifest.signals, scaled=scaled, fields=manifest.fields)
     try:
         offsets = (None, None) if manifest.moved is None else manifest.moved.regressions
         first = _scorer(path / FIRST, manifest, names, offsets[0], threads)
@@ -189,7 +199,7 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         homing = _homing(manifest)
     except ValueError as error:
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
-    model = PairModel(manifest.signals, first, second, calibration, scaled)
+    model = PairModel(manifest.signals, first, second, calibration, scaled, fields=manifest.fields)
     return TrainedVersion(manifest, model, thresholds, homing)
 
 
@@ -203,7 +213,7 @@ def read_manifest(path: Path) -> MatcherManifest:
         raise ArtefactError(f"{file}: expected some of the signals {', '.join(SIGNALS)}, got {manifest.signals}")
     if ("image" in manifest.signals) != (manifest.encoder is not None):
         raise ArtefactError(f"{file}: expected an encoder beside the signal image, and only beside it")
-    if manifest.features not in [_features(manifest.signals, scaled=scaled) for scaled in (True, False)]:
+    if manifest.features not in [_features(manifest, scaled=scaled) for scaled in (True, False)]:
         raise ArtefactError(f"{path} was trained by a version of pricematch with other evidence; train it again")
     if not manifest.trees and manifest.moved is None:
         raise ArtefactError(f"{file}: expected moved weights where there are no trees")
@@ -260,8 +270,8 @@ def _scorer(
     return trees if moved is None else OffsetScorer(moved, trees)
 
 
-def _features(signals: tuple[str, ...], *, scaled: bool) -> tuple[str, ...]:
-    return (*pair_feature_names(signals, scaled=scaled), *GRAPH_FEATURES)
+def _features(manifest: MatcherManifest, *, scaled: bool) -> tuple[str, ...]:
+    return (*pair_feature_names(manifest.signals, scaled=scaled, fields=manifest.fields), *GRAPH_FEATURES)
 
 
 def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:

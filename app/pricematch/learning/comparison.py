@@ -102,7 +102,7 @@ def default_f1(
     part: SamplePairs, prior: Prior, signals: tuple[str, ...], groups: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """F1 of each trained posting of a sample by the default matcher, [t]; fills in the part's scores by it."""
-    model = narrowed(prior.model, signals)
+    model = narrowed(prior.model, signals, part.fields)
     part.first_scores[:] = model.first.predict(part.features[:, : part.pair_features])
     part.add_graph_features()
     part.second_scores[:] = model.predict_proba(part.features)

@@ -119,7 +119,7 @@ def fit_rung(
         settle: what becomes of thresholds that are picked.
         trust: in the calibration that held-out pairs show, 0 to 1; with 0 scores stay as they are.
     """
-    names = pair_feature_names(data.signals)
+    names = pair_feature_names(data.signals, fields=data.postings.evidence_fields)
     every = (*names, *GRAPH_FEATURES)
     done()
     for part, scores in zip(parts, cross_fit(parts, names, rung, seed, done), strict=True):
@@ -134,7 +134,7 @@ def fit_rung(
     whole = [part for part in parts if part.sample.whole and part.has_held_out]
     calibration, briers = calibrate(whole)
     calibration = calibration.shrunk(trust)
-    model = PairModel(data.signals, first, second, calibration)
+    model = PairModel(data.signals, first, second, calibration, fields=data.postings.evidence_fields)
     sized, groups = _by_size(whole), each_its_own(data.groups)
     thresholds: dict[Target, list[Thresholds]] = {target: [] for target in TARGETS}
     for size, same in sized.items():

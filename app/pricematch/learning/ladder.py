@@ -10,6 +10,7 @@ from itertools import count as counter
 
 import numpy as np
 
+from pricematch.catalogue.fields import Field
 from pricematch.evaluation.curves import ROUNDING
 from pricematch.evaluation.splits import each_its_own
 from pricematch.learning.comparison import DEFAULT, compared, default_f1, mean_gain, signal_f1
@@ -19,7 +20,8 @@ from pricematch.learning.rungs import Moved, OnTop, Prior
 from pricematch.learning.samples import NOT_TRAINED
 from pricematch.matching.nodes import Nodes, node_keys
 from pricematch.pairs.home import Home
-from pricematch.pairs.offset_model import OffsetLearner
+from pricematch.pairs.model import PairModel
+from pricematch.pairs.offset_model import MovedScorer, OffsetLearner, narrowed
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.pairs.thresholds import Target, Thresholds
@@ -69,14 +71,24 @@ def fit_on_prior(
     chosen = fit_rung(moved, parts, data, seed, step, settled(_GROUPS_SETTLED), trust=0.0)
     trees = fit_rung(OnTop(moved, learner), parts, data, seed, step, settled(_GROUPS_KNOWN))
     gain, error = mean_gain(trees.f1, chosen.f1, numbers)
-    if gain > (1 - share) * error + ROUNDING:
-        chosen = trees
-    return replace(chosen, comparison=compared(chosen.f1, others, numbers), home=_home(data, prior))
+    surer = gain > (1 - share) * error + ROUNDING
+    chosen = trees if surer else replace(chosen, model=_without_fields(chosen.model))
+    return replace(
+        chosen, comparison=compared(chosen.f1, others, numbers), home=_home(data, prior, chosen.model.fields)
+    )
 
 
-def _home(data: TrainingData, prior: Prior) -> Home | None:
+def _without_fields(moved: PairModel) -> PairModel:
+    """The same pair model of moved weights, which take nothing of evidence fields, where none is compared."""
+    first, second = moved.first, moved.second
+    if not (moved.fields and isinstance(first, MovedScorer) and isinstance(second, MovedScorer)):
+        return moved
+    return narrowed(replace(moved, first=first.scorer, second=second.scorer), moved.signals)
+
+
+def _home(data: TrainingData, prior: Prior, fields: tuple[Field, ...]) -> Home | None:
     """That of a catalogue as it is where it is searched, equal postings being one; None without candidate pairs."""
     postings = ParsedFeatures.of(data.postings)
-    nodes, first = Nodes.of(node_keys(postings, data.signals))
+    nodes, first = Nodes.of(node_keys(postings, data.signals, fields))
     extractor = PairFeatureExtractor(postings.select(first), data.signals, copies=nodes.copies)
     return Home.of(extractor, prior.model) if len(extractor.candidates[0]) else None

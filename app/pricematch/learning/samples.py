@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.fields import Field
 from pricematch.evaluation.splits import each_its_own, whole_groups
 from pricematch.pairs.graph_features import GRAPH_FEATURES, ProbabilityRows, graph_features, probability_matrix
 from pricematch.pairs.pair_features import PairFeatureExtractor
@@ -35,8 +36,9 @@ class Sample:
 def samples(postings: Features, groups: NDArray[np.intp], signals: tuple[str, ...], seed: int) -> Iterator[Sample]:
     """The whole catalogue; random halves, quarters and so on of whole groups; a half that lacks titles and images.
 
-    The last one has postings with one kind of feature only: a fifth of them has no title and a fifth no image, where
-    the signals include both. `groups` [n] number the label groups; postings without one share a negative number.
+    The last one has postings that lack something: a fifth of them has no title and a fifth no image, where the signals
+    include both, and another fifth nothing in evidence fields, where there are some; else trees would take what a query
+    lacks for something. `groups` [n] number the label groups; postings without one share a negative number.
     """
     yield Sample(np.arange(len(postings)), postings, whole=True)
     each = each_its_own(groups)
@@ -46,12 +48,15 @@ def samples(postings: Features, groups: NDArray[np.intp], signals: tuple[str, ..
             rows = whole_groups(each, size, seed + 1000 * repeats + repeat)
             yield Sample(rows, postings.select(rows), whole=True)
         size, repeats = size // 2, min(2 * repeats, _MOST_REPEATS)
-    if "title" in signals and len(signals) > 1:
+    several = "title" in signals and len(signals) > 1
+    if several or postings.evidence is not None:
         rows = whole_groups(each, max(LEAST, len(postings) // 2), seed + 1)
         order = np.random.default_rng(seed).permutation(len(rows))
         cut = int(_LACKING * len(rows))
-        part = postings.select(rows)
-        yield Sample(rows, part.without_titles(order[:cut]).without_images(order[cut : 2 * cut]), whole=False)
+        part = postings.select(rows).without_evidence(order[2 * cut : 3 * cut])
+        if several:
+            part = part.without_titles(order[:cut]).without_images(order[cut : 2 * cut])
+        yield Sample(rows, part, whole=False)
 
 
 NOT_TRAINED = -1
@@ -93,6 +98,11 @@ class SamplePairs:
 
     def __len__(self) -> int:
         return len(self.left)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Evidence fields whose features are among the pair features."""
+        return self.sample.postings.evidence_fields
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -153,7 +163,7 @@ def sample_pairs(
     Groups (negative where there is none) and folds (`NOT_TRAINED` where a posting is not trained on) are those of all
     postings of the whole catalogue.
     """
-    extractor = PairFeatureExtractor(sample.postings, signals)
+    extractor = PairFeatureExtractor(sample.postings, signals, fields=sample.postings.evidence_fields)
     left, right = extractor.candidates
     count = len(extractor.names)
     features = np.empty((len(left), count + len(GRAPH_FEATURES)), np.float32)

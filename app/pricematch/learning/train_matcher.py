@@ -16,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from pricematch.catalogue.evidence import EvidenceFields, in_order
 from pricematch.catalogue.features import Features
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.catalogue_files import find_images, read_to_learn
 from pricematch.encoding.encoders import NEWEST_COLOURS, find_artefacts
 from pricematch.encoding.offline_whitening import whiten_offline
 from pricematch.errors import CatalogueError
 from pricematch.evaluation.labelled import labels_of
-from pricematch.evaluation.load_features import load_features
+from pricematch.evaluation.load_features import load_features, with_evidence
 from pricematch.evaluation.metrics import number_groups
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.evaluation.splits import digest_postings, group_digest, seen_postings, training_groups
@@ -42,6 +44,7 @@ from pricematch.matching.stock_images import without_stock_images
 from pricematch.progress import Progress
 from pricematch.settings import Settings
 
+_NOTHING = [(None, ())]
 _LIBRARIES = ("lightgbm", "numpy", "scipy")
 STAGED = ".matcher-"
 """Prefix of folders that are not finished."""
@@ -52,7 +55,8 @@ class TrainMatcherOptions:
     """Options of a training: names of the signals, share of the label groups to train on, seed, version to write.
 
     The version is None for the next one. `verdicts` is a CSV file or a data folder with feedback, which overrules label
-    groups. `force`: write the matcher also where it is not better than the default.
+    groups. `force`: write the matcher also where it is not better than the default. `evidence`: fields of metadata to
+    compare by, besides those that a store declares.
     """
 
     signals: tuple[str, ...]
@@ -61,6 +65,7 @@ class TrainMatcherOptions:
     version: str | None
     verdicts: Path | None = None
     force: bool = False
+    evidence: tuple[Field, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,17 +117,21 @@ def train_matcher(settings: Settings, options: TrainMatcherOptions, progress: Pr
     """Train a matcher on a catalogue's label groups, and write it to `models/matcher/<version>`; see `train_on`.
 
     Raises:
-        CatalogueError: a bad row, or too few label groups.
+        CatalogueError: a bad row, too few label groups, or an evidence field that no posting has.
+        FilterInvalid: an evidence field is named twice.
         ArtefactExists, SettingsError: the version is there already, or no whole number.
         PricematchError: as `load_features`.
     """
     next_version(settings.models, [NAME], options.version)  # before anything is read
     content = read_to_learn(settings).by_id()
     content.refuse(content.problems)
+    evidence = in_order(options.evidence)
+    _check_evidence(content, evidence)
     encoder = _encoder(settings, content, progress) if "image" in options.signals else None
 
     def features() -> Features:
-        return without_stock_images(*load_features(settings, content, options.signals, None, progress, NEWEST_COLOURS))
+        found = load_features(settings, content, options.signals, None, progress, NEWEST_COLOURS)
+        return with_evidence(without_stock_images(*found), found[0], evidence)
 
     labels = labels_of(settings, content, options.verdicts)
     source = TrainingSource(str(content.path), content.postings, labels, options.signals, encoder, features)
@@ -189,7 +198,7 @@ def train_on(
                     "seconds": round(time.monotonic() - started, 3),
                 },
                 "trained_on": _record(source, trained, options),
-                "catalogue_digest": _digest(source.postings),
+                "catalogue_digest": _digest(source.postings, postings.evidence_fields),
                 "libraries": {"python": platform.python_version()} | {it: version_of(it) for it in _LIBRARIES},
             },
         )
@@ -237,6 +246,15 @@ def _check_groups(name: str, labels: Sequence[str | None], trained: NDArray[np.b
     )
 
 
+def _check_evidence(content: CsvCatalogue, fields: Sequence[Field]) -> None:
+    """Raise CatalogueError where no posting has anything to compare in a field."""
+    for field in fields:
+        of = EvidenceFields.every([field])
+        if not any(of.compared(posting.metadata) != _NOTHING for posting in content.postings):
+            kind = "a number" if field.type == "number" else "a text"
+            raise CatalogueError(f"{content.path}: expected {kind} in metadata.{field.name} of some posting, got none")
+
+
 def _record(source: TrainingSource, trained: NDArray[np.bool_], options: TrainMatcherOptions) -> TrainedOn:
     """The groups that were trained on, with their labels by feedback and as given, and their postings."""
     given = [posting.label_group for posting in source.postings]
@@ -250,10 +268,12 @@ def _record(source: TrainingSource, trained: NDArray[np.bool_], options: TrainMa
     )
 
 
-def _digest(postings: Sequence[Posting]) -> str:
-    """SHA-256 over the fields of all postings, in order."""
-    digest = hashlib.sha256()
+def _digest(postings: Sequence[Posting], evidence: Sequence[Field]) -> str:
+    """SHA-256 over the fields of all postings, in order, and over what they have in evidence fields."""
+    digest, compared = hashlib.sha256(), EvidenceFields.every(evidence)
     for posting in postings:
         fields = (posting.posting_id, posting.image, posting.title, posting.image_phash, posting.label_group)
         digest.update(repr(fields).encode("utf-8", "surrogatepass") + b"\n")
+        if evidence:
+            digest.update(repr(compared.compared(posting.metadata)).encode() + b"\n")
     return digest.hexdigest()

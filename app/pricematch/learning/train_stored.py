@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pricematch.catalogue.features import Features, ImageFeatures, Wanted, decisive_hashes
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.labels import is_rounded
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.decoder import decoder
@@ -25,6 +26,7 @@ from pricematch.encoding.ports import Encoder, Pixels
 from pricematch.encoding.stored_images import StoredImages, digests_of
 from pricematch.errors import ArtefactError, CatalogueError, ImageError, SettingsError
 from pricematch.evaluation.labelled import corrected, stored_feedback
+from pricematch.evaluation.load_features import with_evidence
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.formats.manifest import Artefact
 from pricematch.learning.train_matcher import TrainedMatcher, TrainingSource, TrainMatcherOptions, train_on
@@ -40,12 +42,13 @@ _PAGE = 1000
 def train_stored(settings: Settings, options: TrainMatcherOptions, progress: Progress) -> TrainedMatcher:
     """Train a matcher on the store in the data folder, while a service may run on it; see `train_on`.
 
-    Feedback overrules label groups. Features of images that are kept are taken as they are, others are computed here
-    and kept.
+    Postings are compared by the declared evidence fields, too. Feedback overrules label groups. Features of images that
+    are kept are taken as they are, others are computed here and kept.
 
     Args:
         settings: where the store and the models are.
-        options: without signals it compares by all that postings have something for; `verdicts` is not read.
+        options: without signals it compares by all that postings have something for; `verdicts` and `evidence` are not
+            read.
         progress: gets what is being done.
 
     Raises:
@@ -57,7 +60,8 @@ def train_stored(settings: Settings, options: TrainMatcherOptions, progress: Pro
         postings = _learnable(_read_postings(store))
         labels = corrected(postings, stored_feedback(store), settings.data)
         artefacts, signals = _compared(settings, store, postings, options.signals)
-        features = _Features(settings, store, postings, artefacts, progress)
+        evidence = tuple(it for it in store.fields.fields() if it.evidence)
+        features = _Features(settings, store, postings, artefacts, evidence, progress)
         encoder = artefacts[-1].manifest if artefacts else None
         source = TrainingSource("the store", postings, labels, signals, encoder, features)
         return train_on(settings, options, source, progress)
@@ -96,6 +100,7 @@ class _Features:
     store: Store
     postings: Sequence[Posting]
     artefacts: Sequence[Artefact]
+    evidence: Sequence[Field]
     progress: Progress
 
     def __call__(self) -> Features:
@@ -105,15 +110,14 @@ class _Features:
         images = StoredImages(self.store.images, self.store.computed, encode, _warn_of_bad, self.settings.workers)
         images.ensure(digests, Wanted(frozenset(key for _, key, *_ in encoders), phash=True), self.progress)
         own = decisive_hashes([it.image_phash for it in self.postings], images.hashes(digests))
-        return without_stock_images(
-            Catalogue(self.postings),
-            Features.of(
-                [it.title for it in self.postings],
-                own,
-                {name: images.embeddings(key, length, digests) for name, key, length, _, _ in encoders},
-                digests,
-            ),
+        catalogue = Catalogue(self.postings)
+        found = Features.of(
+            [it.title for it in self.postings],
+            own,
+            {name: images.embeddings(key, length, digests) for name, key, length, _, _ in encoders},
+            digests,
         )
+        return with_evidence(without_stock_images(catalogue, found), catalogue, self.evidence)
 
 
 _Loaded = tuple[str, str, int, int, Callable[[], Encoder]]

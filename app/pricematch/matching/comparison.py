@@ -171,7 +171,7 @@ def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 def _key(search: ProbabilitySearch, features: Features) -> int:
-    return int(node_keys(ParsedFeatures.of(features), search.signals)[0])
+    return int(node_keys(ParsedFeatures.of(features), search.signals, search.index.model.fields)[0])
 
 
 def _title(matcher: Matcher, item: Item) -> str:

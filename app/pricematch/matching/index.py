@@ -137,7 +137,9 @@ class MatchIndex:
             taught: gives that one with another second scorer, once the candidate pairs have first scores, float64 [m].
         """
         progress("Comparing postings", 0, 1)
-        extractor = PairFeatureExtractor(features, model.signals, found, copies, scaled=model.scaled)
+        extractor = PairFeatureExtractor(
+            features, model.signals, found, copies, scaled=model.scaled, fields=model.fields
+        )
         progress("Comparing postings", 1, 1)
         model = model if shrunk is None else shrunk(extractor)
         if scored is None:

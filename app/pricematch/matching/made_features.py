@@ -1,12 +1,13 @@
 """Features for the pair model, made of the features of images that encoders have computed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings, Features, ImageFeatures
+from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.similarity import SimilaritySearch
@@ -34,22 +35,28 @@ class MadeFeatures:
         return found
 
     def of_images(
-        self, search: ProbabilitySearch, titles: Sequence[str], images: Sequence[ImageFeatures | None]
+        self,
+        search: ProbabilitySearch,
+        titles: Sequence[str],
+        images: Sequence[ImageFeatures | None],
+        metadata: Sequence[Metadata],
     ) -> Features:
-        """Features of k queries, each a title and an image or None."""
+        """Features of k queries, each a title, an image or None, and metadata."""
         vectors = {name: self.embeddings(key, images) for name, key in self.retrieved.items()}
         phashes = [None if image is None else image.phash for image in images]
         digests = [None if image is None else image.digest for image in images]
-        return Features.of(titles, phashes, _every_vector(search, len(titles), vectors), digests)
+        found = Features.of(titles, phashes, _every_vector(search, len(titles), vectors), digests)
+        return replace(found, evidence=search.evidence.values(metadata))
 
     def of_stored(
         self, search: ProbabilitySearch, catalogue: Catalogue, stock: StockImages, rows: NDArray[np.integer]
     ) -> Features:
         """Features of some rows; stock images are none."""
         vectors = {name: self.similarity[key].embeddings[rows] for name, key in self.retrieved.items()}
-        titles = [posting.title for posting in catalogue.select(rows)]
-        every = _every_vector(search, len(rows), vectors)
-        found = Features(titles, stock.hashes.select(rows), every, stock.images[rows]).without_unseen()
+        postings = catalogue.select(rows)
+        titles, metadata = [it.title for it in postings], [it.metadata for it in postings]
+        every, evidence = _every_vector(search, len(rows), vectors), search.evidence.values(metadata)
+        found = Features(titles, stock.hashes.select(rows), every, stock.images[rows], evidence).without_unseen()
         return found.without_images(np.flatnonzero(stock.marked[rows]))
 
 

@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields
 from pricematch.catalogue.features import (
     ONE_COLOUR,
     Embeddings,
@@ -20,7 +21,7 @@ from pricematch.catalogue.features import (
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.fields import Field, Fields
 from pricematch.catalogue.filters import Filter
-from pricematch.catalogue.metadata import Metadata
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
 from pricematch.matching.made_features import MadeFeatures
@@ -87,7 +88,7 @@ class Matcher:
         return replace(self, feedback=feedback, probability=probability)
 
     def with_metadata(self, metadata: Mapping[int, Metadata]) -> "Matcher":
-        """The same with other metadata of the postings of some rows, which changes no match."""
+        """The same with other metadata of the postings of some rows, in fields that change no match."""
         catalogue = self.catalogue.with_metadata(metadata)
         return replace(self, catalogue=catalogue, fields=self.fields.changed(np.array([*metadata], np.intp), catalogue))
 
@@ -129,8 +130,19 @@ class Matcher:
         return replace(changed, probability=probability)
 
     def with_fields(self, declared: Sequence[Field]) -> "Matcher":
-        """The same with other declared fields, which changes no result."""
+        """The same with other declared fields, which changes no result: evidence does once all is read anew."""
         return replace(self, fields=self.fields.declaring(declared, self.catalogue))
+
+    @property
+    def evidence_fields(self) -> EvidenceFields:
+        """The evidence fields that postings are compared by."""
+        return NO_EVIDENCE if self.probability is None else self.probability.evidence
+
+    @property
+    def outdated(self) -> bool:
+        """Whether other fields that the pair model takes are declared as evidence than it was made with."""
+        now = EvidenceFields.declared(self.evidence_fields.fields, self.fields.declared.values())
+        return now != self.evidence_fields
 
     def allowed(self, condition: Filter | None) -> NDArray[np.bool_] | None:
         """Bool [span], the rows of postings that a filter holds of; None where it holds of all.
@@ -215,12 +227,15 @@ class Matcher:
 
     def features(self, images: Sequence[ImageFeatures]) -> Features:
         """Features of postings that have these images and no title; raises MatcherNeeded."""
-        return self._made.of_images(self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)])
+        nothing = [NO_METADATA] * len(images)
+        return self._made.of_images(
+            self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)], nothing
+        )
 
     def features_of(self, query: Query) -> Features:
         """Features of a query, whose image is left out where it is no evidence; raises MatcherNeeded."""
         image = None if query.image is None else self.evidence(query.image)
-        return self._made.of_images(self.trained("matching by title"), [query.title], [image])
+        return self._made.of_images(self.trained("matching by title"), [query.title], [image], [query.metadata])
 
     def decision(self, options: Options, encoders: Collection[str] = ()) -> Decision:
         """The decision rule of some options.

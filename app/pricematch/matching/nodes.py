@@ -7,6 +7,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.fields import Field
 from pricematch.pairs.model import ScoredPairs
 from pricematch.pairs.neighbours import Neighbourhoods
 from pricematch.pairs.retriever import ParsedFeatures
@@ -14,23 +15,35 @@ from pricematch.pairs.retriever import ParsedFeatures
 _NOTHING = 0
 
 
-def node_keys(features: ParsedFeatures, signals: Sequence[str]) -> NDArray[np.uint64]:
+def node_keys(features: ParsedFeatures, signals: Sequence[str], fields: Sequence[Field] = ()) -> NDArray[np.uint64]:
     """Of n postings, uint64 [n], equal for postings that nothing tells apart; 0 where nothing is known of one.
 
     Two are equal if their titles have the same words in the same order and their images the same hash; where networks
-    compare images too, or hashes are no signal or not known, the same bytes. What is no signal is not looked at.
+    compare images too, or hashes are no signal or not known, the same bytes; and if they have the same in all evidence
+    fields. What is no signal is not looked at; of what has neither title nor image nothing is known.
     """
     hashes, images = features.features.hashes, features.features.images.tolist()
     values, known = hashes.values.tolist(), hashes.known.tolist()
     titles = [title.words for title in features.titles] if "title" in signals else [()] * len(features)
+    evidence = _evidence(features, fields)
     found = []
-    for words, value, hashed, image in zip(titles, values, known, images, strict=True):
+    for words, value, hashed, image, said in zip(titles, values, known, images, evidence, strict=True):
         phash = value if hashed and "hash" in signals else None
         content = image if phash is None or "image" in signals else 0
         text = repr((words, phash, content)).encode("utf-8", "surrogatepass")
-        key = int.from_bytes(blake2b(text, digest_size=8).digest(), "big") | 1
+        key = int.from_bytes(blake2b(text + said, digest_size=8).digest(), "big") | 1
         found.append(key if words or phash is not None or content else _NOTHING)
     return np.array(found, np.uint64)
+
+
+def _evidence(features: ParsedFeatures, fields: Sequence[Field]) -> list[bytes]:
+    """What each posting has in evidence fields; nothing where it has nothing in any."""
+    values = features.features.evidence_of(fields)
+    if values is None:
+        return [b""] * len(features)
+    known = np.asarray(values.known.any(axis=1), np.bool_).tolist()
+    every = zip(known, values.numbers + 0.0, values.texts, strict=True)  # −0 is 0
+    return [numbers.tobytes() + texts.tobytes() if there else b"" for there, numbers, texts in every]
 
 
 @dataclass(frozen=True, eq=False)

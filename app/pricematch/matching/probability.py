@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.postings import Catalogue
@@ -53,6 +54,7 @@ class ProbabilitySearch:
         verdicts: how many of them the model has learned from.
         untaught: whether there is feedback that it could learn from and has not.
         shrunk: how the matcher decides in this catalogue, and how far it is from home; `build` knows.
+        evidence: the fields of metadata that features of postings are made of.
     """
 
     label: str
@@ -66,6 +68,7 @@ class ProbabilitySearch:
     verdicts: int = 0
     untaught: bool = False
     shrunk: Shrunk | None = None
+    evidence: EvidenceFields = NO_EVIDENCE
 
     @classmethod
     def build(
@@ -86,7 +89,7 @@ class ProbabilitySearch:
         """
         parsed = ParsedFeatures.of(features) if isinstance(features, Features) else features
         rows = np.arange(len(parsed))
-        nodes, first = Nodes.of(node_keys(parsed, model.signals) if scored is None else scored.keys)
+        nodes, first = Nodes.of(node_keys(parsed, model.signals, model.fields) if scored is None else scored.keys)
         alive = catalogue.alive[: len(parsed)]
         standing = nodes.standing(alive, rows)  # embeddings are known of those that are there
         chosen = parsed.select(np.where(standing < 0, first, standing))
@@ -162,7 +165,8 @@ class ProbabilitySearch:
     @cached_property
     def explainer(self) -> Explainer:
         """Says why two postings match."""
-        return Explainer(self.index.model.feature_names, self.index.extractor.word_counts)
+        model = self.index.model
+        return Explainer(model.feature_names, self.index.extractor.word_counts, model.fields)
 
     def placed(self, catalogue: Catalogue, rows: NDArray[np.integer], features: Features) -> "ProbabilitySearch":
         """The search of a changed catalogue.
@@ -175,7 +179,7 @@ class ProbabilitySearch:
         before, alive = len(self.nodes.of_row), catalogue.alive
         gone = self.catalogue.alive[:before] & ~alive[:before]
         parsed = ParsedFeatures.of(features)
-        nodes, fresh = self.nodes.placed(rows, node_keys(parsed, self.signals), self.index.alive)
+        nodes, fresh = self.nodes.placed(rows, self._keys(parsed), self.index.alive)
         there = nodes.alive(alive[: len(nodes.of_row)])
         index = replace(self.index, alive=there[: self.index.span])
         if len(fresh):
@@ -232,8 +236,11 @@ class ProbabilitySearch:
         """
         index, span = self.index, self.index.span
         found = index.query(features) if allowed is None else index.query_among(features, self.allowed_nodes(allowed))
-        keys = np.concatenate([self.nodes.keys, node_keys(ParsedFeatures(features, found.titles), self.signals)])
+        keys = np.concatenate([self.nodes.keys, self._keys(ParsedFeatures(features, found.titles))])
         left, right = keys[found.pairs.left], keys[found.pairs.right]
         equal = (left == right) & (left != 0) & (found.pairs.left >= span)
         probabilities = np.where(equal, 1.0, found.pairs.probabilities)
         return replace(found, pairs=replace(found.pairs, probabilities=probabilities))
+
+    def _keys(self, features: ParsedFeatures) -> NDArray[np.uint64]:
+        return node_keys(features, self.signals, self.index.model.fields)

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.filters import Filter
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.matching.stock_images import StockImage
 from pricematch.pairs.explanation import MatchType, Reason
 from pricematch.pairs.thresholds import Target
@@ -105,10 +106,12 @@ class Query:
     Attributes:
         title: decoded text, "" where it has none.
         image: features of its image; None where it has none.
+        metadata: its own, of which those that are evidence are compared.
     """
 
     title: str = ""
     image: ImageFeatures | None = None
+    metadata: Metadata = NO_METADATA
 
 
 @dataclass(frozen=True, slots=True)

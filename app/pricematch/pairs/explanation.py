@@ -12,7 +12,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.evidence import evidence_families, is_evidence
 from pricematch.catalogue.features import BITS
+from pricematch.catalogue.fields import Field
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.reason_sentences import FACTS, NEAR_BITS, PART_OF, Sentences, sentences
 from pricematch.pairs.title_features import WORDS
@@ -65,13 +67,17 @@ class Explainer:
     Args:
         names: of the f features, `PairModel.feature_names`.
         counts: by word, how many titles of the catalogue hold it (`PairFeatureExtractor.word_counts`).
+        fields: evidence fields whose features are among them.
     """
 
-    def __init__(self, names: Sequence[str], counts: Mapping[str, int]) -> None:
-        self._names, self._counts = tuple(names), counts
+    def __init__(self, names: Sequence[str], counts: Mapping[str, int], fields: Sequence[Field] = ()) -> None:
+        self._names, self._counts, self._fields = tuple(names), counts, fields
+        self._families = (*_FAMILIES, *evidence_families(fields))
         families = [family_of(name) for name in names]
         self._similarities = {name: name.removesuffix(_SIMILARITY) for name in names if name.endswith(_SIMILARITY)}
-        self._members = np.array([[other == name for name in (*_FAMILIES, "facts")] for other in families], np.float64)
+        self._members = np.array(
+            [[other == name for name in (*self._families, "facts")] for other in families], np.float64
+        )
 
     def explain(
         self,
@@ -97,9 +103,11 @@ class Explainer:
             dict(zip(compress(self._names, there), compress(values, there), strict=True))
             for values, there in zip(features.tolist(), (~np.isnan(features)).tolist(), strict=True)
         ]
-        worded = sentences(known, title, titles, self._counts)
+        worded = sentences(known, title, titles, self._counts, self._fields)
         return [
-            Explanation(match_type(values), self._signals(values), _reasons(_weights(added, texts), texts))
+            Explanation(
+                match_type(values), self._signals(values), _reasons(_weights(self._families, added, texts), texts)
+            )
             for values, added, texts in zip(known, (contributions @ self._members).tolist(), worded, strict=True)
         ]
 
@@ -128,6 +136,8 @@ def match_type(values: Mapping[str, float]) -> MatchType:
 def family_of(feature: str) -> str | None:
     """The family of a feature; `facts` for facts in general, None for the size of the catalogue.
 
+    Each evidence field is one, named by its number.
+
     >>> names = ("grams_rank_low", "number_conflict", "hash_repeats_low", "paths", "catalogue_size")
     >>> [family_of(name) for name in names]
     ['title', 'model', 'common_hash', 'neighbours', None]
@@ -137,6 +147,8 @@ def family_of(feature: str) -> str | None:
     if feature in SUMMARY:
         group, _, what = feature.rpartition("_")
         return PART_OF.get(group, group) if what == "conflict" else "facts"
+    if is_evidence(feature):
+        return feature.rpartition("_")[0]
     if "_repeats_" in feature:
         return f"common_{feature.partition('_')[0]}"
     if feature in WORDS or feature.startswith(("words_", "grams_", "blend_")):
@@ -144,10 +156,10 @@ def family_of(feature: str) -> str | None:
     return {"hash": "hash", "same": "hash", "image": "image", "colours": "colours"}.get(feature.partition("_")[0])
 
 
-def _weights(added: Sequence[float], texts: Sentences) -> dict[str, float]:
+def _weights(families: Sequence[str], added: Sequence[float], texts: Sentences) -> dict[str, float]:
     """What each family adds; that of facts in general, the last, is shared out among the families with a sentence."""
     *of_families, facts = added
-    weights = dict(zip(_FAMILIES, of_families, strict=True))
+    weights = dict(zip(families, of_families, strict=True))
     sentences_of = _speaking(texts, facts)
     stated = [family for family in FACTS if family in sentences_of]
     return weights | {family: weights[family] + facts / len(stated) for family in stated}

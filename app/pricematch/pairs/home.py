@@ -169,11 +169,15 @@ class Homing:
 
     def model(self, trained: PairModel, share: float) -> PairModel:
         """The pair model of a catalogue that is away by a share."""
-        still = narrowed(self.default, trained.signals)
+        still = narrowed(self.default, trained.signals, trained.fields)
         as_it_is = self.default.calibration
         first = MixedScorer(trained.first, still.first, as_it_is, share)
         return PairModel(
-            trained.signals, first, MixedScorer(trained.second, still.second, trained.calibration, share), as_it_is
+            trained.signals,
+            first,
+            MixedScorer(trained.second, still.second, trained.calibration, share),
+            as_it_is,
+            fields=trained.fields,
         )
 
     def settled(self, trained: SizeThresholds, share: float) -> SizeThresholds:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
+from pricematch.catalogue.fields import Field
 from pricematch.pairs.bounds import EQUAL, Bounds
 from pricematch.pairs.calibration import Calibration, log_odds
 from pricematch.pairs.feature_names import pair_feature_names
@@ -56,6 +57,7 @@ class PairModel:
         calibration: from the second's scores to probabilities.
         scaled: whether the pair features include `pricematch.pairs.feature_names.SCALED`, where images are a signal.
         evidence: of the pair features, what these say in the second's sum; None where it is what the first says.
+        fields: evidence fields whose features are among the pair features.
     """
 
     signals: tuple[str, ...]
@@ -64,11 +66,12 @@ class PairModel:
     calibration: Calibration
     scaled: bool = True
     evidence: Scorer | None = None
+    fields: tuple[Field, ...] = ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the f features of a pair: pair features, then graph features."""
-        return (*pair_feature_names(self.signals, scaled=self.scaled), *GRAPH_FEATURES)
+        return (*pair_feature_names(self.signals, scaled=self.scaled, fields=self.fields), *GRAPH_FEATURES)
 
     @cached_property
     def bounds(self) -> Bounds:

@@ -10,6 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.evidence import is_evidence
+from pricematch.catalogue.fields import Field
 from pricematch.pairs.calibration import log_odds
 from pricematch.pairs.default_model import FEATURES, AgreementScorer, EvidenceScorer
 from pricematch.pairs.feature_names import pair_feature_names
@@ -61,9 +63,11 @@ class MovedScorer:
 
     def __init__(self, scorer: EvidenceScorer | AgreementScorer, names: Sequence[str]) -> None:
         self.scorer, self.names = scorer, tuple(names)
-        if unknown := set(self.names) - set(EVERY):
+        taken = [name for name in self.names if not is_evidence(name)]
+        if unknown := set(taken) - set(EVERY):
             raise ValueError(f"expected features of pairs, got {', '.join(sorted(unknown))}")
-        self._columns = np.array([EVERY.index(name) for name in self.names], np.intp)
+        self._places = np.array([self.names.index(name) for name in taken], np.intp)
+        self._columns = np.array([EVERY.index(name) for name in taken], np.intp)
         self._width = len(FEATURES) if isinstance(scorer, EvidenceScorer) else len(EVERY)
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -72,12 +76,14 @@ class MovedScorer:
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """See `model.Scorer`; what is lacking in every pair adds the same to all, and is left out."""
-        return self.scorer.contributions(self.widened(features))[:, self._columns]
+        found = np.zeros(features.shape)
+        found[:, self._places] = self.scorer.contributions(self.widened(features))[:, self._columns]
+        return found
 
     def widened(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """All features, float32 [m, F], of those given [m, f]; NaN for the others."""
         found = np.full((len(features), self._width), np.nan, np.float32)
-        found[:, self._columns] = features
+        found[:, self._columns] = features[:, self._places]
         return found
 
 
@@ -109,10 +115,9 @@ def regressions(default: PairModel) -> tuple[EvidenceScorer, AgreementScorer]:
     return default.first, default.second
 
 
-def narrowed(default: PairModel, signals: tuple[str, ...]) -> PairModel:
-    """The default pair model where only some signals are compared."""
+def narrowed(default: PairModel, signals: tuple[str, ...], fields: tuple[Field, ...] = ()) -> PairModel:
+    """The default pair model where only some signals are compared; of evidence fields it takes nothing."""
     first, second = regressions(default)
-    names = pair_feature_names(signals)
-    return PairModel(
-        signals, MovedScorer(first, names), MovedScorer(second, (*names, *GRAPH_FEATURES)), default.calibration
-    )
+    names = pair_feature_names(signals, fields=fields)
+    every = (*names, *GRAPH_FEATURES)
+    return PairModel(signals, MovedScorer(first, names), MovedScorer(second, every), default.calibration, fields=fields)

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.evidence import evidence_features
 from pricematch.catalogue.features import Features, same_images
+from pricematch.catalogue.fields import Field
 from pricematch.pairs.candidate_pairs import TOP_K, are_near, concatenated, distinct, ends_of, top_pairs
 from pricematch.pairs.equal_values import EqualPostings
 from pricematch.pairs.feature_names import SCALED, pair_feature_names
@@ -45,9 +47,10 @@ class PairFeatureExtractor:
         found: what was found among the same postings before, since searching takes most of the time; None: search.
         copies: [n], how many titles each of theirs counts as, where words are weighed; None: one.
         scaled: whether the features include `SCALED`, where images are a signal.
+        fields: evidence fields that the features include; of those that `features` lack nothing is known.
 
     Attributes:
-        signals, names: as above, and the names of the pair features, in order.
+        signals, fields, names: as above, and the names of the pair features, in order.
         own: profiles of the catalogue's postings.
         candidates: int32 [m] twice, left < right, ascending: the pairs of them of which one end is among the `TOP_K`
             nearest neighbours of the other by a retriever.
@@ -61,8 +64,10 @@ class PairFeatureExtractor:
         copies: NDArray[np.integer] | None = None,
         *,
         scaled: bool = True,
+        fields: Sequence[Field] = (),
     ) -> None:
-        self.signals, self.names = tuple(signals), pair_feature_names(signals, scaled=scaled)
+        self.signals, self.fields = tuple(signals), tuple(fields)
+        self.names = pair_feature_names(signals, scaled=scaled, fields=fields)
         parsed = _parsed(features, signals)
         weighted = self._weighted = TfIdf(parsed.titles, words, copies=copies) if "title" in signals else None
         retrievers = retrievers_of(parsed, weighted, signals, None if found is None else found.shares, copies)
@@ -222,6 +227,7 @@ class PairFeatureExtractor:
             None if one.hashes is None or other.hashes is None else one.hashes.joined(other.hashes),
             np.concatenate([one.hash_repeats, other.hash_repeats]),
             np.concatenate([one.images, other.images]),
+            None if one.evidence is None or other.evidence is None else one.evidence.joined(other.evidence),
         )
 
     def features(
@@ -270,10 +276,12 @@ class PairFeatureExtractor:
             both = np.column_stack(low_high(repeats, np.where(equal, repeats, other.hash_repeats[right])))
             parts.append(np.where(known[:, np.newaxis], both, np.nan).astype(np.float32))
         parts.append(same_images(one.images[left], other.images[right])[:, np.newaxis])
-        if self.names[-1] == SCALED:
+        if SCALED in self.names:
             place = list(self._retrievers).index("image")
             scaled = scaled_similarities(compared[place], place, *ends, including=others is not None)
             parts.append(scaled[:, np.newaxis])
+        if one.evidence is not None and other.evidence is not None:
+            parts.append(evidence_features(one.evidence, other.evidence, left, right))
         return parts
 
     def _equal_to(self, profiles: Profiles, alive: Alive) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -303,6 +311,7 @@ class PairFeatureExtractor:
             features.hashes if "hash" in self.signals else None,
             occurrences(features.hashes.values, self._hashes) + new,
             features.images,
+            features.evidence_of(self.fields),
         )
 
     def _stacked(self, nearest: Mapping[str, Candidates]) -> NDArray[np.float64]:

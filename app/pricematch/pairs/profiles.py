@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
+from pricematch.catalogue.evidence import EvidenceValues
 from pricematch.catalogue.features import Hashes
 from pricematch.pairs.neighbours import Neighbours
 from pricematch.titles.comparison import TitleAttributes
@@ -62,6 +63,7 @@ class Profiles:
         hashes: None where hashes are no signal.
         hash_repeats: intp [n], equal hashes in the catalogue, the posting's own included.
         images: uint64 [n], image keys, 0 where there is none.
+        evidence: n, values of the fields that pairs are compared by; None where there is none.
         compared: by some retrievers, float64 [n, m], the similarity of new postings to all of the catalogue's.
     """
 
@@ -72,6 +74,7 @@ class Profiles:
     hashes: Hashes | None
     hash_repeats: NDArray[np.intp]
     images: NDArray[np.uint64]
+    evidence: EvidenceValues | None = None
     compared: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __len__(self) -> int:

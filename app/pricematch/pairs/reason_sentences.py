@@ -6,10 +6,12 @@ that titles are compared by.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp
+from math import exp, log
 from typing import TypeAlias
 
+from pricematch.catalogue.evidence import evidence_families
 from pricematch.catalogue.features import BITS
+from pricematch.catalogue.fields import Field
 from pricematch.titles.comparison import GROUPS, read_together
 from pricematch.titles.lexicon import VARIANTS_OF
 from pricematch.titles.normalise import Attribute, ParsedTitle
@@ -42,6 +44,9 @@ _ALIKE_BLENDS = _ALIKE_IMAGES = 0.5
 _CALLED = {"count": "pack of ", "number": "number ", "model": "model ", "size": "size "}
 _MOST_VALUES = 4
 _LONGEST = 24
+_TWICE, _LITTLE = 2, 1.25
+"""How many times a number is another where that is told as a multiple, and where it may speak for a pair."""
+_ROUND, _MOST_TIMES = 10, 1000
 _RARE_SHARE, _ALWAYS_RARE = 0.002, 5
 
 _Both: TypeAlias = tuple[str | None, str | None]
@@ -65,7 +70,11 @@ class Sentences:
 
 
 def sentences(
-    values: Sequence[Mapping[str, float]], title: ParsedTitle, titles: Sequence[ParsedTitle], counts: Mapping[str, int]
+    values: Sequence[Mapping[str, float]],
+    title: ParsedTitle,
+    titles: Sequence[ParsedTitle],
+    counts: Mapping[str, int],
+    fields: Sequence[Field] = (),
 ) -> list[Sentences]:
     """Sentences on the pairs of one posting and m others.
 
@@ -74,8 +83,9 @@ def sentences(
         title: of the one posting.
         titles: m, of the others.
         counts: by word, how many titles of the catalogue hold it.
+        fields: evidence fields that are compared, each a family of its own.
     """
-    found = []
+    found, families = [], evidence_families(fields)
     for known, other in zip(values, titles, strict=True):
         facts, contradicted = _facts(*map(_by_kind, read_together(title, other)))
         both = {
@@ -87,6 +97,7 @@ def sentences(
             "common_title": _common_title(known),
             "neighbours": _neighbours(known),
             **facts,
+            **{name: _evidence(known, name, field) for name, field in zip(families, fields, strict=True)},
         }
         supporting = {family: text for family, (text, _) in both.items() if text}
         opposing = {family: text for family, (_, text) in both.items() if text}
@@ -173,6 +184,26 @@ def _neighbours(values: Mapping[str, float]) -> _Both:
         return supporting, None
     some = f"about {shared}" if shared else "none"
     return supporting, f"one matches {others:.0f} other postings, the other {some} of them"
+
+
+def _evidence(values: Mapping[str, float], family: str, field: Field) -> _Both:
+    """On the values of an evidence field: how far apart they are, and not which, since those are sellers' words."""
+    name = field.name if len(field.name) <= _LONGEST else field.name[: _LONGEST - 1] + "…"
+    same = values.get(f"{family}_{'equal' if field.type == 'number' else 'shared'}")
+    if same is None:
+        return None, None
+    if same == 1:
+        return f"{name} is the same", None
+    if same > 0:
+        return f"some values of {name} are the same", f"some values of {name} differ"
+    if (ratio := values.get(f"{family}_ratio")) is None:
+        return None, f"{name} differs"
+    times = exp(min(ratio, log(_MOST_TIMES)))
+    if times >= _TWICE:
+        most = "over " if ratio > log(_MOST_TIMES) else ""
+        return None, f"{name} is {most}{times:.{0 if times >= _ROUND else 1}f} times as high in one"
+    percent = f"{name} differs by {max(1, round(100 * (times - 1)))} %"
+    return (f"{percent} only" if times <= _LITTLE else None), percent
 
 
 def _facts(

@@ -16,6 +16,7 @@ from pricematch.evaluation.load_features import (
     load_features,
     load_signal_features,
     matcher_signals,
+    with_evidence,
     with_nothing_for_lacking,
 )
 from pricematch.evaluation.matcher_evaluation import candidates_of, shrunk_pairs
@@ -107,7 +108,8 @@ def submit_matches(
     by_id = content.by_id()
     signals = matcher_signals(settings, by_id, loaded)
     ordered, features = load_features(settings, by_id, signals, None, progress, loaded.colours)
-    told = ParsedFeatures.of(without_stock_images(ordered, with_nothing_for_lacking(features, loaded)))
+    features = with_evidence(with_nothing_for_lacking(features, loaded), ordered, loaded.model.fields)
+    told = ParsedFeatures.of(without_stock_images(ordered, features))
     pairs, shrunk = shrunk_pairs(told, loaded.model, loaded.thresholds, loaded.homing, progress)
     thresholds = shrunk.thresholds.at(wanted, max(1, len(ordered)))
     summary = (

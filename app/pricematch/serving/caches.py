@@ -165,8 +165,9 @@ class ResultCache(BoundedCache[Result]):
         image = query.image
         # the digest says which image it is, the others which of its features are there
         shown = None if image is None else (image.digest, image.phash, frozenset(image.embeddings))
+        told = tuple(matcher.evidence_fields.compared(query.metadata))
         compute = partial(run, matcher.match, query, options)
-        return await self._result(matcher, query.title, (shown,), options, compute)
+        return await self._result(matcher, query.title, (shown, told), options, compute)
 
     async def match_posting(self, matcher: Matcher, posting_id: str, options: Options, run: _Run) -> Result:
         """The matches of a stored posting, see `match`."""

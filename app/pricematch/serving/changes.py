@@ -1,4 +1,4 @@
-"""Which changes of a store a snapshot has, and which of those to come are of metadata alone."""
+"""Which changes of a store a snapshot has, and which of those to come are of metadata alone, and no evidence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.metadata import Metadata
-from pricematch.catalogue.postings import Catalogue
 from pricematch.catalogue.records import PostingChange
+from pricematch.matching.matcher import Matcher
 
 Encoded: TypeAlias = tuple[PostingChange, ImageFeatures | None]
 """A change with the features of its image; None where it has none, or none that can be used."""
@@ -41,25 +41,25 @@ class Held:
         return self.and_more((), last, last) if before == self.version < last else self
 
 
-def searched_of(catalogue: Catalogue, changes: Sequence[PostingChange]) -> list[PostingChange]:
-    """Those of some changes that are not of metadata alone, so that something is searched or clustered otherwise."""
-    return [it for it in changes if not _is_of_metadata(catalogue, it)]
+def searched_of(matcher: Matcher, changes: Sequence[PostingChange]) -> list[PostingChange]:
+    """Those of some changes that are not of metadata alone, or of evidence, so that something is searched otherwise."""
+    return [it for it in changes if not _is_of_metadata(matcher, it)]
 
 
-def metadata_of(catalogue: Catalogue, changes: Sequence[PostingChange]) -> Mapping[int, Metadata]:
-    """The metadata that changes of nothing else bring, by the rows of their postings."""
+def metadata_of(matcher: Matcher, changes: Sequence[PostingChange]) -> Mapping[int, Metadata]:
+    """The metadata that changes of nothing else bring, where they are no evidence, by the rows of their postings."""
     return {
-        catalogue.row(it.posting_id): it.posting.metadata
+        matcher.catalogue.row(it.posting_id): it.posting.metadata
         for it in changes
-        if it.posting is not None and _is_of_metadata(catalogue, it)
+        if it.posting is not None and _is_of_metadata(matcher, it)
     }
 
 
-def pieces(catalogue: Catalogue, changes: Sequence[Encoded], most: int) -> Iterator[list[Encoded]]:
+def pieces(matcher: Matcher, changes: Sequence[Encoded], most: int) -> Iterator[list[Encoded]]:
     """Changes in pieces, in each at most so many that are not of metadata alone."""
     piece, counted = list[Encoded](), 0
     for it in changes:
-        counts = not _is_of_metadata(catalogue, it[0])
+        counts = not _is_of_metadata(matcher, it[0])
         if counted + counts > most:
             yield piece
             piece, counted = [], 0
@@ -69,7 +69,10 @@ def pieces(catalogue: Catalogue, changes: Sequence[Encoded], most: int) -> Itera
         yield piece
 
 
-def _is_of_metadata(catalogue: Catalogue, change: PostingChange) -> bool:
-    """Whether a change is one of a posting's metadata at most."""
-    row = catalogue.located([change.posting_id]).get(change.posting_id)
-    return row is not None and change.posting is not None and catalogue[row].matches_as(change.posting)
+def _is_of_metadata(matcher: Matcher, change: PostingChange) -> bool:
+    """Whether a change is one of a posting's metadata at most, and of no evidence."""
+    row = matcher.catalogue.located([change.posting_id]).get(change.posting_id)
+    if row is None or change.posting is None:
+        return False
+    before = matcher.catalogue[row]
+    return before.matches_as(change.posting) and matcher.evidence_fields.same(before.metadata, change.posting.metadata)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 
+from pricematch.catalogue.evidence import evidence_field
 from pricematch.catalogue.fields import Field, FieldType
 from pricematch.catalogue.filters import field_path
 from pricematch.errors import FieldNotFound
@@ -16,15 +17,15 @@ def declared(settings: Settings) -> Sequence[Field]:
         return store.fields.fields()
 
 
-def declare(settings: Settings, name: str, kind: FieldType) -> bool:
+def declare(settings: Settings, name: str, kind: FieldType, *, evidence: bool = False) -> bool:
     """Declare a field: whether it was not before.
 
     Raises:
-        FilterInvalid: no field can have this name.
+        FilterInvalid: no field can have this name, or be evidence under it.
         LimitExceeded: as many are declared as may be.
         SettingsError, StoreError: there is no store, or it cannot be written to.
     """
-    field = Field(field_path(name, "field"), kind)
+    field = evidence_field(Field(field_path(name, "field"), kind, evidence))
     with closing(open_store(settings.data, create=False)) as store:
         return store.fields.declare(field, settings.max_declared_fields)
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields, EvidenceValues
 from pricematch.catalogue.features import Embeddings, Features, Hashes
 from pricematch.catalogue.feedback import Feedback
 from pricematch.catalogue.postings import Posting
@@ -29,7 +30,7 @@ from pricematch.serving.models import LoadedModels
 from pricematch.store.folder import PRIVATE_FILE
 
 FILE = "judged.npz"
-FORMAT = 5
+FORMAT = 6
 """To be raised whenever the same postings get other pair features, candidates or bounds, or the arrays are others."""
 _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "key": (np.uint8, 1),
@@ -42,6 +43,8 @@ _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "hashed": (np.bool_, 1),
     "images": (np.uint64, 1),
     "stock": (np.bool_, 1),
+    "numbers": (np.float64, 2),
+    "texts": (np.uint64, 3),
     "keys": (np.uint64, 1),
     "similarities": (np.float64, 3),
     "shares": (np.float32, 1),
@@ -68,6 +71,7 @@ class ScoredCatalogue:
         hashes: n.
         images: uint64 [n], image keys.
         stock: bool [n], which had a stock image; of those neither hash nor image key is there.
+        evidence: n, values of the fields that they were compared by.
         scored: what was found.
         model: that scored them: the matcher's, or what verdicts have made of it.
         verdicts: how many have.
@@ -79,6 +83,7 @@ class ScoredCatalogue:
     hashes: Hashes
     images: NDArray[np.uint64]
     stock: NDArray[np.bool_]
+    evidence: EvidenceValues
     scored: ScoredNodes
     model: PairModel
     verdicts: int
@@ -86,12 +91,13 @@ class ScoredCatalogue:
 
     def features(self, embeddings: Mapping[str, Embeddings]) -> Features:
         """The features of the postings, with embeddings [n, d] by retriever."""
-        return Features(self.titles, self.hashes, embeddings, self.images)
+        return Features(self.titles, self.hashes, embeddings, self.images, self.evidence)
 
 
-def fingerprint(posting: Posting) -> int:
-    """63 bits of a digest of all of a posting that the matcher compares."""
-    return _digest(repr((posting.title, posting.image, posting.image_phash)))
+def fingerprint(posting: Posting, evidence: EvidenceFields = NO_EVIDENCE) -> int:
+    """63 bits of a digest of all of a posting that the matcher compares, evidence fields included."""
+    compared = evidence.compared(posting.metadata)
+    return _digest(repr((posting.title, posting.image, posting.image_phash, *compared)))
 
 
 def feedback_fingerprint(feedback: Feedback, posting_ids: Container[str]) -> int:
@@ -99,18 +105,21 @@ def feedback_fingerprint(feedback: Feedback, posting_ids: Container[str]) -> int
     return _digest(repr([said for said in feedback if said[0] in posting_ids and said[1] in posting_ids]))
 
 
-def load_scored(data: Path, models: LoadedModels) -> ScoredCatalogue | None:
-    """The catalogue that the same models scored last; None where there is none, or another version wrote the file."""
+def load_scored(data: Path, models: LoadedModels, evidence: EvidenceFields = NO_EVIDENCE) -> ScoredCatalogue | None:
+    """The catalogue that the same models scored last, by the same evidence; None where there is none.
+
+    A file that another version wrote is none.
+    """
     arrays = read_kept(data / FILE, list(_ARRAYS))
     if models.matcher is None or arrays is None:
         return None
     kept = dict(zip(_ARRAYS, arrays, strict=True))
     if any(kept[name].dtype != dtype or kept[name].ndim != ndim for name, (dtype, ndim) in _ARRAYS.items()):
         return None
-    if kept["key"].tobytes() != _key(models):
+    if kept["key"].tobytes() != _key(models, evidence):
         return None
     try:
-        return _scored(kept, models.matcher.model)
+        return _scored(kept, models.matcher.model, evidence)
     except (ValueError, IndexError):  # texts that are none, or arrays that do not fit each other
         return None
 
@@ -138,20 +147,23 @@ def save_scored(
     """
     scored, second = search.scored, search.index.model.second
     found, pairs, n = scored.found, scored.pairs, scored.found.similarities.shape[1]
+    evidence = features.evidence or EvidenceValues.none((), len(postings))
     shares = csr_array((n, n), dtype=np.float32) if found.shares is None else found.shares
     ids, id_ends = _bytes([posting.posting_id for posting in postings])
     titles, title_ends = _bytes(features.titles)
     arrays: dict[str, Any] = {
-        "key": np.frombuffer(_key(models), np.uint8),
+        "key": np.frombuffer(_key(models, search.evidence), np.uint8),
         "ids": ids,
         "id_ends": id_ends,
-        "fingerprints": np.array([fingerprint(posting) for posting in postings], np.int64),
+        "fingerprints": np.array([fingerprint(posting, search.evidence) for posting in postings], np.int64),
         "titles": titles,
         "title_ends": title_ends,
         "hashes": features.hashes.values,
         "hashed": features.hashes.known,
         "images": features.images,
         "stock": stock,
+        "numbers": evidence.numbers,
+        "texts": evidence.texts,
         "keys": scored.keys,
         "similarities": found.similarities,
         "shares": shares.data,
@@ -169,13 +181,17 @@ def save_scored(
         np.savez(file, **arrays)
 
 
-def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel) -> ScoredCatalogue:
+def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel, fields: EvidenceFields) -> ScoredCatalogue:
     """The catalogue of arrays of the right dtypes; raises ValueError, IndexError where they do not fit each other."""
     postings, pairs, n = len(kept["fingerprints"]), len(kept["left"]), kept["similarities"].shape[1]
     sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "stock", "keys"), postings)
     sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n, "verdicts": 1, "taught": 1}
     if any(len(kept[name]) != size for name, size in sizes.items()) or n != len(Nodes.of(kept["keys"])[0]):
         raise ValueError("expected arrays of as many postings, and of as many pairs")
+    evidence = EvidenceValues.none(fields.fields, postings)
+    if kept["numbers"].shape != evidence.numbers.shape or kept["texts"].shape != evidence.texts.shape:
+        raise ValueError("expected values of these fields")
+    evidence = EvidenceValues(evidence.fields, kept["numbers"], kept["texts"])
     ids = _texts(kept["ids"], kept["id_ends"])
     left, right = kept["left"], kept["right"]
     if pairs and not (min(left.min(), right.min()) >= 0 and max(left.max(), right.max()) < n):
@@ -187,6 +203,7 @@ def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel) -> ScoredCatalog
         Hashes(kept["hashes"], kept["hashed"]),
         kept["images"],
         kept["stock"],
+        evidence,
         ScoredNodes(
             kept["keys"],
             Neighbourhoods(kept["similarities"], shares if "title" in model.signals else None, (left, right)),
@@ -218,12 +235,14 @@ def _texts(encoded: NDArray[np.uint8], ends: NDArray[np.int64]) -> list[str]:
     return texts
 
 
-def _key(models: LoadedModels) -> bytes:
-    """A digest of all that scores depend on besides the postings: format, matcher, hashes, encoders."""
+def _key(models: LoadedModels, evidence: EvidenceFields) -> bytes:
+    """A digest of all that scores depend on besides the postings: format, matcher, hashes, encoders, evidence."""
     if models.matcher is None:
         raise ValueError("expected a matcher")
     digest = hashlib.sha256(f"{FORMAT} {HASHING}\n".encode())
     digest.update(models.matcher.manifest.model_dump_json().encode())
     for name, encoder in sorted(models.retrieved.items()):
         digest.update(f"{name}={encoder.key}\n".encode())
+    for field in evidence.fields:
+        digest.update(repr((field.name, field.type, field in evidence.read)).encode() + b"\n")
     return digest.digest()

@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields
 from pricematch.catalogue.features import ONE_COLOUR, Features, Wanted, decisive_hashes
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
-from pricematch.catalogue.fields import Fields
+from pricematch.catalogue.fields import Field, Fields
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
 from pricematch.encoding.stored_images import StoredImages, digests_of
@@ -73,8 +74,12 @@ class SnapshotBuilder:
         """
         version = self.store.postings.version()  # what changes while it is read is taken in afterwards
         postings = read_postings(self.store.postings)
-        base = None if self.anew else _useful(load_scored(self.settings.data, self.models), postings)
-        catalogue = Catalogue(postings) if base is None else _on(base, postings)
+        declared = self.store.fields.fields()
+        evidence = self._evidence(declared)
+        base = None
+        if not self.anew:
+            base = _useful(load_scored(self.settings.data, self.models, evidence), postings, evidence)
+        catalogue = Catalogue(postings) if base is None else _on(base, postings, evidence)
         digests = digests_of(catalogue[row].image for row in range(catalogue.span))
         # hashes say which images show nothing
         self.images.ensure(digests, Wanted(frozenset(self.models.encoders), phash=True), self.progress)
@@ -91,9 +96,9 @@ class SnapshotBuilder:
         named = {name: encoder.key for name, encoder in self.models.named.items()}
         feedback = self.store.feedback.all_feedback()
         known = NO_FEEDBACK.changed(FeedbackChange(it.first, it.second, it.revision, it.decision) for it in feedback)
-        probability = self._probability(base, raw, stock, retrieved, known)
+        probability = self._probability(base, raw, stock, retrieved, known, evidence)
         fields = Fields(max_scanned=self.settings.max_scanned_postings)
-        fields = fields.declaring(self.store.fields.fields(), catalogue)
+        fields = fields.declaring(declared, catalogue)
         matcher = Matcher(catalogue, embedded, named, stock, probability, keys, known, fields)
         anew = probability is not None and (base is None or probability.changes > 0)
         return Snapshot(version, matcher, anew)
@@ -105,6 +110,7 @@ class SnapshotBuilder:
         stock: StockImages,
         retrieved: Mapping[str, SimilaritySearch],
         feedback: Feedback,
+        evidence: EvidenceFields,
     ) -> ProbabilitySearch | None:
         loaded, catalogue = self.models.matcher, stock.catalogue
         if loaded is None:
@@ -113,14 +119,16 @@ class SnapshotBuilder:
         if not vectors and "image" in loaded.model.signals:  # the default matcher, without its encoder
             vectors = dict.fromkeys(IMAGE_RETRIEVERS, np.zeros((catalogue.span, 1), np.float32))
         whole = replace(raw.features, embeddings=vectors).without_unseen()
-        features = whole.without_images(np.flatnonzero(stock.marked))
+        told = evidence.values([catalogue.metadata_of(row) for row in range(catalogue.span)])
+        features = replace(whole.without_images(np.flatnonzero(stock.marked)), evidence=told)
         build = partial(ProbabilitySearch.build, loaded.label, catalogue)
         if base is None:
             _warn_of_absent(features, loaded)
+            _warn_of_undeclared(evidence, loaded)
             teacher = loaded.homing or VerdictTeacher(feedback, catalogue.located(catalogue.posting_ids))
             parsed = ParsedFeatures(features, raw.titles)
             search = build(parsed, loaded.model, loaded.thresholds, self.progress, teacher=teacher)
-            search = replace(search, feedback=feedback)
+            search = replace(search, feedback=feedback, evidence=evidence)
             _warn_of_distance(search)
             self._keep(list(catalogue), features, stock.marked, search)
             return search
@@ -131,7 +139,7 @@ class SnapshotBuilder:
         parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
         search = build(parsed, base.model, loaded.thresholds, self.progress, base.scored, loaded.homing)
         untaught = search.teachable and feedback_fingerprint(feedback, base.fingerprints) != base.taught
-        search = replace(search, verdicts=base.verdicts, feedback=feedback, untaught=untaught)
+        search = replace(search, verdicts=base.verdicts, feedback=feedback, untaught=untaught, evidence=evidence)
         turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
         rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
         for first in range(0, len(rows), _AT_ONCE):
@@ -141,6 +149,11 @@ class SnapshotBuilder:
         if catalogue.span:  # tables for searches are built with the first one
             search.query(features.select(np.arange(1)))
         return search
+
+    def _evidence(self, declared: Sequence[Field]) -> EvidenceFields:
+        """The evidence fields that the matcher takes, of which those that are declared are read."""
+        loaded = self.models.matcher
+        return NO_EVIDENCE if loaded is None else EvidenceFields.declared(loaded.model.fields, declared)
 
     def _keep(
         self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], search: ProbabilitySearch
@@ -195,6 +208,14 @@ def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
             _log.warning("%s compares by %s, and no posting has %s %s", loaded.label, signal, article, signal)
 
 
+def _warn_of_undeclared(evidence: EvidenceFields, loaded: LoadedMatcher) -> None:
+    """Warn of fields that the matcher has learned to compare by and that are not declared as evidence."""
+    for field in evidence.fields:
+        if field not in evidence.read:
+            text = "%s compares by the field %s, and none is declared as evidence of type %s: it is taken for absent"
+            _log.warning(text, loaded.label, field.name, field.type)
+
+
 def read_postings(store: PostingStore) -> list[Posting]:
     """All postings, in the order of their ids."""
     postings: list[Posting] = []
@@ -205,20 +226,24 @@ def read_postings(store: PostingStore) -> list[Posting]:
     return postings
 
 
-def _useful(base: ScoredCatalogue | None, postings: Sequence[Posting]) -> ScoredCatalogue | None:
+def _useful(
+    base: ScoredCatalogue | None, postings: Sequence[Posting], evidence: EvidenceFields
+) -> ScoredCatalogue | None:
     """The scored catalogue, unless so much has changed that scoring all anew is better."""
     if base is None:
         return None
-    same = sum(base.fingerprints.get(posting.posting_id) == fingerprint(posting) for posting in postings)
+    same = sum(base.fingerprints.get(posting.posting_id) == fingerprint(posting, evidence) for posting in postings)
     changes = len(postings) + len(base.fingerprints) - 2 * same
     return base if changes <= max(FEW, STALE * len(postings)) else None
 
 
-def _on(base: ScoredCatalogue, postings: Sequence[Posting]) -> Catalogue:
+def _on(base: ScoredCatalogue, postings: Sequence[Posting], evidence: EvidenceFields) -> Catalogue:
     """Postings, those that were scored in their rows, what has changed behind them."""
     now = {posting.posting_id: posting for posting in postings}
     same = {
-        posting.posting_id for posting in postings if base.fingerprints.get(posting.posting_id) == fingerprint(posting)
+        posting.posting_id
+        for posting in postings
+        if base.fingerprints.get(posting.posting_id) == fingerprint(posting, evidence)
     }
     catalogue = Catalogue([now[it] if it in same else Posting(it, None) for it in base.fingerprints])
     changed = [posting for posting in postings if posting.posting_id not in same]

@@ -147,7 +147,10 @@ class Snapshots:
             return self._serve(self._adopted(self._followed(self._current, self._build, written)))
 
     def declare(self, fields: Sequence[Field]) -> Snapshot:
-        """Have columns of these fields and no others, as they are declared in the store: no answer changes by that."""
+        """Have columns of these fields and no others, as they are declared in the store: no answer changes by that.
+
+        Evidence is compared once all is read anew.
+        """
         with self._turn():
             if list(self._current.matcher.fields.declared.values()) != list(fields):
                 self._current = replace(self._current, matcher=self._current.matcher.with_fields(fields))
@@ -167,7 +170,7 @@ class Snapshots:
                     current, changes = self._current, self._changes(self._current)
                 if changes is None or _many(current, changes):
                     return self.rebuild()
-                first = next(pieces(current.matcher.catalogue, [(it, None) for it in changes.postings], _ENCODED), [])
+                first = next(pieces(current.matcher, [(it, None) for it in changes.postings], _ENCODED), [])
                 self._take(changes, self._encoded(current, [it for it, _ in first]))
             if self._current.young(self._few):
                 return self.rebuild()
@@ -226,7 +229,7 @@ class Snapshots:
     def _take(self, changes: Changes, encoded: Sequence[Encoded]) -> None:
         """Take in the first of some changes, whose images are encoded, in pieces: others follow in between."""
         taken = 0
-        for piece in [*pieces(self._current.matcher.catalogue, encoded, _PIECE)] or [[]]:
+        for piece in [*pieces(self._current.matcher, encoded, _PIECE)] or [[]]:
             taken += len(piece)
             version = piece[-1][0].revision if taken < len(changes.postings) else changes.version
             with self._turn():
@@ -259,15 +262,13 @@ class Snapshots:
 
     def _is_little(self, snapshot: Snapshot, changes: Changes, written: Collection[str]) -> bool:
         """Whether changes beside what was written and metadata are few, and no image of them lacks features."""
-        others = searched_of(
-            snapshot.matcher.catalogue, [it for it in changes.postings if it.posting_id not in written]
-        )
+        others = searched_of(snapshot.matcher, [it for it in changes.postings if it.posting_id not in written])
         digests = list(dict.fromkeys(filter(None, _digests(others))))
         return len(others) <= _PIECE and not self._images.lacking(digests, snapshot.matcher.wanted_of_stored)
 
     def _encoded(self, snapshot: Snapshot, changes: Sequence[PostingChange]) -> list[Encoded]:
         """Changes with the features of their images; those that lack any are encoded. Of metadata none are needed."""
-        searched = searched_of(snapshot.matcher.catalogue, changes)
+        searched = searched_of(snapshot.matcher, changes)
         features = self._images.features(_digests(searched), snapshot.matcher.wanted_of_stored)
         images = dict(zip((it.posting_id for it in searched), features, strict=True))
         return [(it, images.get(it.posting_id)) for it in changes]
@@ -287,9 +288,9 @@ class Snapshots:
         matcher = snapshot.matcher
         if feedback:
             matcher = matcher.with_feedback(matcher.feedback.changed(feedback))
-        if metadata := metadata_of(snapshot.matcher.catalogue, [it for it, _ in new]):
+        if metadata := metadata_of(snapshot.matcher, [it for it, _ in new]):
             matcher = matcher.with_metadata(metadata)
-        if searched := searched_of(snapshot.matcher.catalogue, [it for it, _ in new]):
+        if searched := searched_of(snapshot.matcher, [it for it, _ in new]):
             images = {it.posting_id: image for it, image in new}
             put = [it.posting for it in searched if it.posting is not None]
             removed = [it.posting_id for it in searched if it.posting is None]
@@ -325,9 +326,9 @@ class Snapshots:
 
 def _many(snapshot: Snapshot, changes: Changes) -> bool:
     """Whether reading everything anew is quicker than taking changes in."""
-    catalogue = snapshot.matcher.catalogue
-    most = max(_MANY, STALE * len(catalogue))
-    return len(changes.postings) > most and len(searched_of(catalogue, changes.postings)) > most
+    matcher = snapshot.matcher
+    most = max(_MANY, STALE * len(matcher.catalogue))
+    return len(changes.postings) > most and len(searched_of(matcher, changes.postings)) > most
 
 
 def _is_news(matcher: Matcher, change: FeedbackChange) -> bool:

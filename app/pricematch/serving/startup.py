@@ -125,7 +125,7 @@ class ServedCatalogue:
         elif self._whitening is not None and (images := self._whitening.due(served, self._build.models, active)):
             self._whitening.whiten(images, self._build.models)
             self._take(choose_models(self.settings, active))  # the newest, since none is activated
-        elif current.stale or (current.changed and time.monotonic() > self._rest_until):
+        elif current.stale or current.matcher.outdated or (current.changed and time.monotonic() > self._rest_until):
             self._rebuild()
 
     def _activated(self) -> Mapping[str, str]:

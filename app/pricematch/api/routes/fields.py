@@ -9,6 +9,7 @@ from pricematch.api.content import JSON, read_json
 from pricematch.api.dependencies import ADMIN, READ, ReadyService
 from pricematch.api.problems import responses
 from pricematch.api.schemas.filters import FieldIn, FieldOut, FieldsOut
+from pricematch.catalogue.evidence import evidence_field
 from pricematch.catalogue.fields import Field
 from pricematch.catalogue.filters import field_path
 from pricematch.serving.results import FieldCounts
@@ -33,9 +34,9 @@ async def fields(service: ReadyService) -> FieldsOut:
     | {201: {"model": FieldOut, "description": "It is new."}},
 )
 async def declare(name: _Name, request: Request, service: ReadyService, response: Response) -> FieldOut:
-    """Declare a field; filters by it are quick from then on."""
+    """Declare a field; filters by it are quick from then on; evidence is compared once all is scored anew."""
     wanted = await read_json(request, FieldIn)
-    field = Field(field_path(name, "field"), wanted.type)
+    field = evidence_field(Field(field_path(name, "field"), wanted.type, wanted.evidence))
     found = await service.declare(field)
     response.status_code = 201 if found.new else 200
     return _field_out(found.counts)
@@ -49,9 +50,10 @@ async def declare(name: _Name, request: Request, service: ReadyService, response
     responses=responses(404, 422, 500, 503, 507),
 )
 async def withdraw(name: _Name, service: ReadyService) -> None:
-    """Let a field be as any other again; no answer changes, but filters by it look into postings."""
+    """Let a field be as any other again: filters by it look into postings, and a matcher does not compare by it."""
     await service.undeclare(name)
 
 
 def _field_out(counts: FieldCounts) -> FieldOut:
-    return FieldOut(name=counts.field.name, type=counts.field.type, numbers=counts.numbers, texts=counts.texts)
+    it = counts.field
+    return FieldOut(name=it.name, type=it.type, evidence=it.evidence, numbers=counts.numbers, texts=counts.texts)

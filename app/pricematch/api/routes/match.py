@@ -48,9 +48,10 @@ async def match(
     """Postings that are the same product as an image, a title, or both, the surest first; or as each of `images`."""
     started = time.perf_counter()
     sent = await read_query(request, service.settings, service.fetched)
+    metadata = sent.narrowing.own(service.settings)
     options = narrowed(query.options(), query.narrowing, sent.narrowing, service.settings)
     if isinstance(sent, SentImages):
-        each = await while_connected(request, service.match_each(sent.images, options))
+        each = await while_connected(request, service.match_each(sent.images, options, metadata))
         return written(each_fields(each, sent.names, started, links, metadata=query.metadata))
-    found = await while_connected(request, service.match(sent.image, sent.title, options))
+    found = await while_connected(request, service.match(sent.image, sent.title, options, metadata))
     return written(matches_fields(found, started, links, metadata=query.metadata))

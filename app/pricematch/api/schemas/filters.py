@@ -10,7 +10,7 @@ from pricematch.api.schemas.fields import CatalogueVersion
 from pricematch.catalogue.fields import FieldType
 from pricematch.catalogue.filter_text import read_filter
 from pricematch.catalogue.filters import Filter
-from pricematch.catalogue.metadata import NO_METADATA, parse_metadata
+from pricematch.catalogue.metadata import NO_METADATA, Metadata, parse_metadata
 from pricematch.formats.posting_rows import metadata_limits
 from pricematch.matching.queries import Options
 from pricematch.serving.exclusions import read_exclusions, unlike_metadata
@@ -51,8 +51,14 @@ class NarrowedRequest(BaseModel):
     filter: FilterJson = None
     exclude: ExcludeText = None
     metadata: dict[str, Any] | None = Field(
-        default=None, description="The query's own, of which `exclude` takes values; in a form as text of JSON."
+        default=None,
+        description="The query's own, of which `exclude` takes values, and a matcher what is evidence; in a form as "
+        "text of JSON.",
     )
+
+    def own(self, settings: Settings) -> Metadata:
+        """The query's metadata; raises FieldInvalid."""
+        return NO_METADATA if self.metadata is None else parse_metadata(self.metadata, metadata_limits(settings))
 
 
 def filter_in(given: str | dict[str, Any] | None, settings: Settings) -> Filter | None:
@@ -74,8 +80,7 @@ def narrowed(options: Options, address: dict[str, str | None], body: NarrowedReq
     given = address["filter"] if body.filter is None else body.filter
     exclude = address["exclude"] if body.exclude is None else body.exclude
     condition, names = filter_in(given, settings), () if exclude is None else read_exclusions(exclude)
-    metadata = NO_METADATA if body.metadata is None else parse_metadata(body.metadata, metadata_limits(settings))
-    return replace(options, filter=unlike_metadata(condition, names, metadata))
+    return replace(options, filter=unlike_metadata(condition, names, body.own(settings)))
 
 
 class FieldIn(BaseModel):
@@ -84,6 +89,9 @@ class FieldIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     type: FieldType = Field(description="Of its values; others are found too.")
+    evidence: bool = Field(
+        default=False, description="Whether postings are compared by it, too, where a trained matcher has learned to."
+    )
 
 
 class FieldOut(BaseModel):
@@ -91,6 +99,7 @@ class FieldOut(BaseModel):
 
     name: str = Field(description="Its path: names with dots between.", examples=["brand.name"])
     type: FieldType
+    evidence: bool = Field(description="Whether postings are compared by it, where a trained matcher has learned to.")
     numbers: int = Field(ge=0, description="How many postings have a number there.")
     texts: int = Field(ge=0, description="How many have a text there.")
 

@@ -8,10 +8,11 @@ FieldType: TypeAlias = Literal["number", "text"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A declared field, and how many postings have a number or a text there."""
+    """A declared field, whether it is evidence, and how many postings have a number or a text there."""
 
     name: str
     type: FieldType
+    evidence: bool
     numbers: int
     texts: int
 

@@ -13,9 +13,13 @@ class FieldVerbs:
         return Call(method="GET", path="/fields", read=as_result(Fields))
 
     @verb
-    def declare_field(self, name: str, type: FieldType) -> Call[Field]:
-        """Declare a field, a path of names with dots between; needs a key of scope `admin`."""
-        return Call(method="PUT", path=_path(name), read=as_result(Field), content={"json": {"type": type}})
+    def declare_field(self, name: str, type: FieldType, *, evidence: bool = False) -> Call[Field]:
+        """Declare a field, a path of names with dots between; needs a key of scope `admin`.
+
+        With `evidence` postings are compared by it, too, where a trained matcher has learned to.
+        """
+        given = {"type": type, "evidence": evidence}
+        return Call(method="PUT", path=_path(name), read=as_result(Field), content={"json": given})
 
     @verb
     def withdraw_field(self, name: str) -> Call[None]:

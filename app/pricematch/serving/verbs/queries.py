@@ -6,6 +6,7 @@ from dataclasses import replace
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.filters import Filter
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.errors import ImageError
 from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
 from pricematch.matching.comparison import compare, wanted_to_compare
@@ -20,8 +21,10 @@ from pricematch.serving.verbs.verbs import Verbs
 class QueryVerbs(Verbs):
     """Match, compare, cluster, review."""
 
-    async def match(self, image: bytes | None, title: str, options: Options) -> Matched:
-        """The matches of an image, a title, or both.
+    async def match(
+        self, image: bytes | None, title: str, options: Options, metadata: Metadata = NO_METADATA
+    ) -> Matched:
+        """The matches of an image, a title, or both; of metadata those fields are compared that are evidence.
 
         Raises:
             FieldNotDeclared: the filter would look into too many postings.
@@ -33,18 +36,23 @@ class QueryVerbs(Verbs):
         wanted = snapshot.matcher.wanted(options, image=image is not None, title=bool(title))
         async with self._workers.request():
             features = None if image is None else await self._features(backend, image, wanted)
-            run, query = self._workers.match, Query(title, features)
+            run, query = self._workers.match, Query(title, features, metadata)
             return Matched(snapshot, await self._results.match(snapshot.matcher, query, options, run))
 
-    async def match_each(self, images: Sequence[bytes], options: Options) -> MatchedEach:
+    async def match_each(
+        self, images: Sequence[bytes], options: Options, metadata: Metadata = NO_METADATA
+    ) -> MatchedEach:
         """The matches of several images, each by itself; a bad one fails alone. Raises as `match`."""
         backend, snapshot = self._ready, self.snapshot
         matcher = snapshot.matcher
         wanted = matcher.wanted(options, image=True, title=False)
 
+        def match_one(image: ImageFeatures) -> Result:
+            return matcher.match(Query("", image, metadata), options)
+
         def match(found: Sequence[ImageFeatures | ImageError]) -> list[Result | ImageError]:
             # one by one: in a catalogue that had the others, each would be less probable
-            return [it if isinstance(it, ImageError) else matcher.match(Query("", it), options) for it in found]
+            return [it if isinstance(it, ImageError) else match_one(it) for it in found]
 
         async with self._workers.request():
             found = await self._image_features.features(images, wanted, backend.features)

@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "computed_key": ("key", "dimension"),
         "embedding": ("number", "digest", "value"),
         "hash": ("number", "digest", "value"),
-        "field": ("name", "type"),
+        "field": ("name", "type", "evidence"),
         "answer": ("key", "fingerprint", "status", "headers", "body", "at"),
         "product": ("number", "size", "into_number", "doubt", "created_at", "changed_at", "revision"),
         "product_member": ("posting_id", "number"),

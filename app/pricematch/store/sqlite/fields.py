@@ -6,7 +6,7 @@ from typing import cast
 
 from pricematch.catalogue.fields import Field, FieldType
 from pricematch.errors import LimitExceeded
-from pricematch.store.sqlite.checksums import count_rows, insertion, opened, sealed, selected
+from pricematch.store.sqlite.checksums import Row, count_rows, insertion, opened, sealed, selected
 from pricematch.store.sqlite.database import Database
 
 
@@ -29,7 +29,7 @@ class SqliteFields:
                 return False
             if field.name not in before and count_rows(connection, "field") >= most:
                 raise LimitExceeded(f"expected at most {most} declared fields, got one more")
-            connection.execute(insertion("field", "INSERT OR REPLACE"), sealed(field.name, field.type))
+            connection.execute(insertion("field", "INSERT OR REPLACE"), _row(field))
         return field.name not in before
 
     def undeclare(self, name: str) -> bool:
@@ -42,7 +42,11 @@ def read_fields(connection: sqlite3.Connection) -> list[Field]:
     """All that are declared, by their names; raises RowDamaged."""
     rows = connection.execute(f"SELECT {selected('field')} FROM field ORDER BY name")
     found = [opened("field", row) for row in rows]
-    return [Field(name, cast("FieldType", kind)) for name, kind in found]
+    return [Field(name, cast("FieldType", kind), bool(evidence)) for name, kind, evidence in found]
+
+
+def _row(field: Field) -> Row:
+    return sealed(field.name, field.type, int(field.evidence))
 
 
 def restore_fields(connection: sqlite3.Connection, copy: sqlite3.Connection) -> None:
@@ -50,4 +54,4 @@ def restore_fields(connection: sqlite3.Connection, copy: sqlite3.Connection) -> 
     wanted = read_fields(copy)
     if wanted != read_fields(connection):
         connection.execute("DELETE FROM field")
-        connection.executemany(insertion("field"), [sealed(it.name, it.type) for it in wanted])
+        connection.executemany(insertion("field"), [_row(it) for it in wanted])

@@ -228,7 +228,11 @@ CREATE TABLE answer (  -- to requests with an idempotency key
 CREATE INDEX answer_by_time ON answer (at);
 """
 
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _FEED, _FIELDS, _ANSWERS)
+_EVIDENCE = """
+ALTER TABLE field ADD COLUMN evidence INTEGER NOT NULL DEFAULT 0 CHECK (evidence IN (0, 1));
+"""
+
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _FEED, _FIELDS, _ANSWERS, _EVIDENCE)
 """Statements that make version n + 1 of the schema out of version n; what is here never changes, more is appended."""
 _SEALED = 3
 """Version whose rows have checksums; those of an older store are taken for right."""
@@ -243,6 +247,7 @@ _SEALED_BEFORE: Mapping[int, Mapping[str, Sequence[str]]] = MappingProxyType(
         },
         6: {"posting": ("posting_id", "image", "title", "image_phash", "label_group", "revision")},
         7: {"active_model": ("name", "version")},
+        10: {"field": ("name", "type")},
     }
 )
 """By the version that adds columns to tables, those that checksums covered before."""
