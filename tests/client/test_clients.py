@@ -61,7 +61,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 
 def test_a_key_may_end_its_line_and_is_in_no_message() -> None:
     """As it does in a file; what cannot be a key is refused without being named."""
-    assert Client(key="pm_secret\n").health
+    Client(key="pm_secret\n").close()
     for key in ("pm_se\ncret", "pm_se cret", "pm_sécret"):
         with pytest.raises(ValueError, match="as `pricematch key` prints it") as told:
             Client(key=key)
