@@ -19,7 +19,8 @@ from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings
 from pricematch.stages import spent
-from pricematch.store.ports import AnswerStore, ChangeFeed, FieldStore, JobStore, ProductStore
+from pricematch.store.ports import ChangeFeed, ProductStore
+from pricematch.store.service_ports import AnswerStore, FieldStore, JobStore
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pricematch.serving.outgoing import Outgoing
 from pricematch.serving.results import ChangesRead
 from pricematch.serving.service import Service
 from pricematch.settings import KIB, SECRET_PREFIX, Settings
-from pricematch.store.ports import WebhookStore
+from pricematch.store.service_ports import WebhookStore
 
 Render: TypeAlias = Callable[[ChangesRead | HistoryLost], bytes]
 """Writes a message: a page of changes, or that those before a version are lost."""

@@ -1,4 +1,4 @@
-"""Ports: the protocols of the stores."""
+"""Ports: the protocols of the stores of a catalogue; `service_ports` has those of what a service keeps besides."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
@@ -15,7 +15,6 @@ from pricematch.catalogue.feedback_batches import (
     FeedbackSort,
     PairDecision,
 )
-from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import CausedChange, Place, Product, ProductEvent, ProductSort, ProductState
 from pricematch.catalogue.records import (
@@ -23,9 +22,7 @@ from pricematch.catalogue.records import (
     NO_REMARK,
     Condition,
     Decision,
-    Job,
     Kept,
-    KeptAnswer,
     PairFeedback,
     Patch,
     Put,
@@ -34,7 +31,7 @@ from pricematch.catalogue.records import (
     Removed,
     Stored,
 )
-from pricematch.errors import PricematchError, RowProblem
+from pricematch.errors import PricematchError
 
 ChangeOutcome: TypeAlias = Kept | Removed | PricematchError
 """What became of one of several changes, or why it was not made."""
@@ -277,85 +274,4 @@ class ChangeFeed(Protocol):
             HistoryLost: something of these kinds was deleted since, or happened to a product, and is forgotten.
             VersionUnknown: the position is of a version that is yet to come.
         """
-        ...
-
-
-class WebhookStore(Protocol):
-    """Keeps how far each webhook was told of changes; raises as `PostingStore` does."""
-
-    def position(self, url: str) -> Position | None:
-        """Where it is; None of one that is not known."""
-        ...
-
-    def keep(self, url: str, position: Position) -> None:
-        """Keep where it is."""
-        ...
-
-
-class AnswerStore(Protocol):
-    """Keeps answers for a day, so that requests which are sent again are not done again; raises as `PostingStore`."""
-
-    def answer(self, key: bytes) -> KeptAnswer | None:
-        """The answer under a key; None where none is kept."""
-        ...
-
-    def keep_answer(self, key: bytes, answer: KeptAnswer) -> None:
-        """Keep an answer under a key."""
-        ...
-
-
-class FieldStore(Protocol):
-    """Keeps which fields of postings are declared; raises as `PostingStore` does."""
-
-    def fields(self) -> Sequence[Field]:
-        """All that are declared, by their names."""
-        ...
-
-    def declare(self, field: Field, most: int) -> bool:
-        """Declare a field, in place of the one of its name; whether it is new. LimitExceeded where that are too many.
-
-        Args:
-            field: what is declared.
-            most: fields that may be declared.
-        """
-        ...
-
-    def undeclare(self, name: str) -> bool:
-        """Let a field be as any other again; whether it was declared."""
-        ...
-
-
-class JobStore(Protocol):
-    """Keeps jobs, so that they survive the process; raises as `PostingStore` does."""
-
-    def create(self, kind: str, spec: str, job_id: str | None = None) -> Job:
-        """A new job, queued; its id is made up where none is given (32 hexadecimal digits that no job has)."""
-        ...
-
-    def job(self, job_id: str) -> Job | None:
-        """The job with an id; None where there is none."""
-        ...
-
-    def jobs(self) -> Sequence[Job]:
-        """All that are kept, the newest first."""
-        ...
-
-    def unfinished(self, kind: str) -> Sequence[Job]:
-        """Those of a kind that are queued or running, the oldest first."""
-        ...
-
-    def change(self, job: Job, problems: Sequence[RowProblem] = ()) -> Job:
-        """Keep how a job is, and more problems of it; `cancelling` stays as it is stored. The answer has it."""
-        ...
-
-    def cancel(self, job_id: str) -> Job | None:
-        """Stop a job: one that is queued is cancelled at once, one that has ended stays as it is."""
-        ...
-
-    def problems(self, job_id: str, after: int, limit: int) -> Sequence[RowProblem]:
-        """Problems of a job in the order they were kept, without the first `after`."""
-        ...
-
-    def remove(self, job_id: str) -> bool:
-        """Forget a job that has ended, and its problems; whether there was one."""
         ...

@@ -9,7 +9,7 @@ import pytest
 
 from pricematch.catalogue.fields import Field
 from pricematch.errors import LimitExceeded, RowDamaged
-from pricematch.store.ports import FieldStore
+from pricematch.store.service_ports import FieldStore
 from pricematch.store.sqlite.checksums import row_checksum
 from pricematch.store.sqlite.schema import MIGRATIONS
 from pricematch.store.sqlite.store import DATABASE, open_store

@@ -11,7 +11,7 @@ KEPT_ANSWERS = 10_000
 
 
 class SqliteAnswers:
-    """Implements `ports.AnswerStore`: the last ten thousand answers of the last day."""
+    """Implements `service_ports.AnswerStore`: the last ten thousand answers of the last day."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

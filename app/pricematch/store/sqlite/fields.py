@@ -11,18 +11,18 @@ from pricematch.store.sqlite.database import Database
 
 
 class SqliteFields:
-    """Implements `ports.FieldStore`."""
+    """Implements `service_ports.FieldStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def fields(self) -> Sequence[Field]:
-        """See `ports.FieldStore`."""
+        """See `service_ports.FieldStore`."""
         with self._database.read() as connection:
             return read_fields(connection)
 
     def declare(self, field: Field, most: int) -> bool:
-        """See `ports.FieldStore`."""
+        """See `service_ports.FieldStore`."""
         with self._database.write() as connection:
             before = {it.name: it for it in read_fields(connection)}
             if before.get(field.name) == field:
@@ -33,7 +33,7 @@ class SqliteFields:
         return field.name not in before
 
     def undeclare(self, name: str) -> bool:
-        """See `ports.FieldStore`."""
+        """See `service_ports.FieldStore`."""
         with self._database.write() as connection:
             return connection.execute("DELETE FROM field WHERE name = ?", (name,)).rowcount > 0
 

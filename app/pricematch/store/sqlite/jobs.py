@@ -18,7 +18,7 @@ KEPT_JOBS = 1000
 
 
 class SqliteJobs:
-    """Implements `ports.JobStore`; a job that has ended never changes again."""
+    """Implements `service_ports.JobStore`; a job that has ended never changes again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -8,7 +8,7 @@ _FIND = f"SELECT {selected('webhook')} FROM webhook WHERE url = ?"
 
 
 class SqliteWebhooks:
-    """Implements `ports.WebhookStore`."""
+    """Implements `service_ports.WebhookStore`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
