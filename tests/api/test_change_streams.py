@@ -10,6 +10,11 @@ from typing import Any, Self
 
 import pytest
 
+from pricematch.api.links import Links
+from pricematch.api.schemas.changes import events_text
+from pricematch.catalogue.feed import FeedPage, Position
+from pricematch.catalogue.postings import Posting
+from pricematch.catalogue.records import PostingChange
 from tests.support.running_service import TinyService, running
 from tests.support.waiting import SAFETY_SECONDS, eventually
 
@@ -89,6 +94,15 @@ def test_events_come_as_changes_are_made(service: TinyService) -> None:
             assert (event["id"], event["event"]) == (str(version), "posting")
             assert event["data"]["posting"]["title"] == f"title\n of {posting_id} é"
     eventually(lambda: readers(service) == 0)
+
+
+def test_what_a_seller_writes_ends_no_line() -> None:
+    """Not in readers that take separators of other languages for the end of one either."""
+    posting = Posting("a", None, "kopi\u2028susu\u2029\x85 é")
+    page = FeedPage(7, Position(0), [PostingChange("a", 7, posting)], Position(7), more=False)
+    lines = events_text(page, Links()).decode().splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["id", "event", "data", ""]
+    assert json.loads(lines[2].removeprefix("data: "))["posting"]["title"] == posting.title
 
 
 def test_a_stream_goes_on_behind_the_last_event(service: TinyService) -> None:

@@ -161,10 +161,17 @@ def changes_fields(found: ChangesRead, links: Links) -> dict[str, Any]:
 
 
 def events_text(page: FeedPage, links: Links) -> bytes:
-    """The changes of a page as events (HTML, section 9.2.6); the id of each is the position behind it."""
+    """The changes of a page as events (HTML, section 9.2.6); the id of each is the position behind it.
+
+    Their data is in ASCII: some readers end lines at separators that other languages have.
+    """
     events = (
         b"id: %b\nevent: %b\ndata: %b\n\n"
-        % (str(page.since.at(it.revision)).encode(), fields["kind"].encode(), _FIELDS.dump_json(fields))
+        % (
+            str(page.since.at(it.revision)).encode(),
+            fields["kind"].encode(),
+            _FIELDS.dump_json(fields, ensure_ascii=True),
+        )
         for it in page.changes
         for fields in [change_fields(it, links)]
     )
