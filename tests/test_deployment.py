@@ -143,6 +143,14 @@ def test_large_bodies_are_refused_with_a_problem(proxy: Proxy) -> None:
     assert b"body-too-large" in answer
 
 
+@pytest.mark.parametrize("path", [b"/postings/import", b"/v1/postings/import"])
+def test_imports_may_be_larger(proxy: Proxy, path: bytes) -> None:
+    """Under both of their paths; the service itself says what else is wrong."""
+    size = Settings().max_body_bytes + 1
+    head = b"POST %b HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\n" % path
+    assert proxy.send(head + b"Content-Length: %d\r\n\r\n" % size + bytes(size)).startswith(b"HTTP/1.1 415")
+
+
 def test_clients_cannot_name_another_address(proxy: Proxy) -> None:
     """The proxy says who asks, whatever the client says: this machine is not limited."""
     request = b"GET /postings/p0 HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.1\r\nConnection: close\r\n\r\n"
