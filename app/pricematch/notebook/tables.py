@@ -1,5 +1,6 @@
 """Results as tables: records that a data frame takes, and HTML that a notebook shows."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,18 +20,18 @@ _SHOWN = 50
 """Rows of a table that a notebook shows."""
 
 
-class Table:
+class Table(ABC):
     """Rows that a data frame takes: `pandas.DataFrame(table.records())`."""
 
     columns: Sequence[str] = ()
     """What a notebook shows of each row."""
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
+    @abstractmethod
     def rows(self) -> Iterator[Mapping[str, Any]]:
         """The rows, one after the other."""
-        raise NotImplementedError
 
     def records(self) -> list[dict[str, Any]]:
         """All rows, as mappings by column."""
