@@ -90,6 +90,7 @@ def test_a_url_that_is_not_to_be_asked_is_refused(
     answer = client.post("/match", json={"image_url": url.format(port=source.port)})
     assert_problem(answer, 422, "image-not-fetched")
     assert "127.0.0.1" not in answer.json()["detail"]
+    assert ("setting image_hosts" in answer.json()["detail"]) == (not settings)
     assert source.received == []
     assert_still_answers(client)
 

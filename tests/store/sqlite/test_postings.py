@@ -1,5 +1,6 @@
 """Postings in SQLite, their images in files."""
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -9,8 +10,8 @@ import pytest
 
 from pricematch.catalogue.feed import Position
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Condition, Put
-from pricematch.errors import ConditionFailed, ImageUnavailable
+from pricematch.catalogue.records import Condition, Kept, Patch, Put, Removal
+from pricematch.errors import ConditionFailed, FieldInvalid, ImageUnavailable, PostingNotFound, RowDamaged
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.stores import check_whole, everything, image_bytes, image_names, name_of, put
 
@@ -147,3 +148,29 @@ def test_concurrent_threads_read_whole_versions(store: Store) -> None:
     revisions = [store.postings.get(posting_id).revision for posting_id in everything(store)]  # type: ignore[union-attr]
     assert sorted(revisions) == list(range(1, 201))
     check_whole(store)
+
+
+def test_of_several_changes_those_that_cannot_be_made_fail_alone(store: Store) -> None:
+    """Each for its own reason; none leaves an image behind that nobody shows."""
+
+    def refused(_: Posting) -> Posting:
+        raise FieldInvalid("title", "expected another one")
+
+    store.postings.put([put("damaged"), put("patched")])
+    with closing(sqlite3.connect(store.database.path)) as connection, connection:
+        connection.execute("UPDATE posting SET title = 'altered' WHERE posting_id = 'damaged'")
+    outcomes = store.postings.change_each(
+        [
+            put("a", image_bytes(1)),
+            put("a", image_bytes(2), condition=Condition(exists=False)),
+            Put(Posting("b", name_of(image_bytes(3)))),
+            Patch("none", lambda posting: posting, image_bytes(4)),
+            Patch("patched", refused, image_bytes(5)),
+            Removal("damaged", when=lambda _: True),
+            put("c", image_bytes(6)),
+        ]
+    )
+    kinds = [type(it) for it in outcomes]
+    assert kinds == [Kept, ConditionFailed, ImageUnavailable, PostingNotFound, FieldInvalid, RowDamaged, Kept]
+    assert image_names(store.folder) == {name_of(image_bytes(1)), name_of(image_bytes(6))}
+    assert [it is None for it in map(store.postings.get, "abc")] == [False, True, False]
