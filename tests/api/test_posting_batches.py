@@ -8,17 +8,20 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.records import Put
-from pricematch.errors import StoreFull
+from pricematch.errors import ImageError, ModelOutputError, StoreFull
 from pricematch.serving.change_batches import AT_ONCE
 from pricematch.store.ports import ChangeOutcome
 from tests.support.applications import Serve
 from tests.support.contract import assert_problem, assert_still_answers
+from tests.support.encoding import TinyEncoding
 from tests.support.fakes import image_bytes
 from tests.support.memory_store import MemoryStore
 
 RED, CORAL = image_bytes("#ff0000"), image_bytes("#ff7f50")
+GREY, OLIVE = image_bytes("#808080"), image_bytes("#808000")
 
 
 def text(image: bytes) -> str:
@@ -154,6 +157,22 @@ def test_images_of_many_items_may_fill_a_body(serve: Serve) -> None:
     client = serve(max_batch_items=3)
     items = [put(f"n{number}", image=text(RED + b"\0" * 100_000)) for number in range(3)]
     assert [it["outcome"] for it in changed(client, *items)] == ["created"] * 3
+
+
+class Refusing(TinyEncoding):
+    """Fails with all that is encoded together with a coral image."""
+
+    def encode(self, images: Sequence[bytes], wanted: Wanted) -> list[ImageFeatures | ImageError]:
+        if wanted.encoders and CORAL in images:
+            raise ModelOutputError("the network failed")
+        return super().encode(images, wanted)
+
+
+def test_an_image_that_the_network_cannot_take_fails_alone(serve: Serve) -> None:
+    items = [put(f"n{number}", image=text(image)) for number, image in enumerate((GREY, CORAL, OLIVE))]
+    found = changed(serve(encoding=Refusing()), *items)
+    assert [it["outcome"] for it in found] == ["created", "failed", "created"]
+    assert found[1]["problem"]["type"].endswith("model-output")
 
 
 def test_a_disk_that_is_full_changes_nothing_more(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
