@@ -18,6 +18,8 @@ POSTING_ID_RULE = (
 )
 """What `is_posting_id` asks, for errors and documentation."""
 MAX_POSTING_ID_BYTES = 128
+MAX_IMAGES = 8
+"""Images of a posting."""
 MAX_LABEL_CHARS = 256
 """Characters of a label group that is stored."""
 _NOWHERE = -1
@@ -67,6 +69,7 @@ class Posting:
         image_phash: 16 hexadecimal digits (64 bits), or None.
         label_group: ground truth, the same for postings of the same product, or None.
         metadata: fields of its seller's own; those that are evidence can be matched by, no others.
+        more_images: names of its images behind the first, at most `MAX_IMAGES` − 1; none where it has no first.
     """
 
     posting_id: str
@@ -75,6 +78,12 @@ class Posting:
     image_phash: str | None = None
     label_group: str | None = None
     metadata: Metadata = NO_METADATA
+    more_images: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The names of all its images, each in its place."""
+        return () if self.image is None else (self.image, *self.more_images)
 
     def matches_as(self, other: "Posting") -> bool:
         """Whether it differs from another in its metadata at most."""

@@ -39,6 +39,8 @@ class Match:
         feedback: `same` where a person decided so; then the probability is 1.
         stock_image: whether its image is a stock image, which is no evidence.
         one_colour: whether its image is of one colour, which is none either.
+        image_pair: which images of the query and of the posting, by their places from 0, are the nearest; None where
+            both have one at most, or nothing compares them.
     """
 
     posting_id: str
@@ -49,6 +51,7 @@ class Match:
     feedback: Literal["same"] | None = None
     stock_image: bool = False
     one_colour: bool = False
+    image_pair: tuple[int, int] | None = None
 
 
 class Matches:
@@ -107,11 +110,13 @@ class Query:
         title: decoded text, "" where it has none.
         image: features of its image; None where it has none.
         metadata: its own, of which those that are evidence are compared.
+        more_images: features of its images behind the first; none where it has no first.
     """
 
     title: str = ""
     image: ImageFeatures | None = None
     metadata: Metadata = NO_METADATA
+    more_images: tuple[ImageFeatures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
