@@ -242,7 +242,7 @@ def test_heads_within_the_limit_are_answered_and_longer_ones_refused(before: byt
         CHUNKED + b"0\r\n" + b"X: y\r\n" * MIB,
         CHUNKED + b"0\r\nX: " + b"y" * 4 * MIB,
         CHUNKED + b"1\r\nx\r\n" * MIB,
-        b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n" + bytes(4 * MIB),
+        b"POST /early HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"400000\r\n" + bytes(4 * MIB),
     ],
     ids=["headers", "header", "path", "extension", "trailers", "trailer", "single bytes", "unread body"],
 )
@@ -260,6 +260,29 @@ def test_bytes_without_a_request_or_a_read_body_have_an_end(endless: bytes, leng
         assert sum(len(name) + len(value) for headers in parsed for name, value in headers) < HEADER_BYTES + 128 * KIB
 
     run(pour)
+
+
+UNREAD = b"POST /early HTTP/1.1\r\nHost: x\r\n" + size(bytes(4 * MIB))
+
+
+@pytest.mark.parametrize("length", [20_000, READ])
+def test_an_unread_body_of_known_length_may_come_whole(length: int) -> None:
+    """Who sends it gets the response, and a proxy does not answer 502 in its place."""
+    assert statuses(answered(*split(UNREAD + NEXT, range(length, len(UNREAD), length)))[0]) == [200, 200]
+
+
+def test_an_unread_body_does_not_come_for_ever() -> None:
+    """It has `header_seconds` once its response is sent."""
+
+    async def pour(connection: Connection) -> None:
+        await connection.send(UNREAD[:READ])
+        await connection.send(UNREAD[READ : 2 * READ])
+        async with asyncio.timeout(SAFETY_SECONDS):
+            while not connection.client.closed:
+                await asyncio.sleep(0.01)
+                await connection.send(b"x")
+
+    run(pour, header_seconds=0.05, keep_alive_seconds=600)
 
 
 @pytest.mark.parametrize(

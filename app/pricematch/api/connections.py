@@ -20,7 +20,7 @@ _READ_BYTES = 64 * KIB
 _PIECE_BYTES = 2 * KIB
 """Are parsed before it is seen whether a request waits for another: the smallest request has 18 bytes."""
 _UNREAD_BYTES = MIB
-"""Bytes of an unread body that may come, so that its sender receives the response."""
+"""Bytes of an unread body of unknown length that may come, so that its sender receives the response."""
 _HEALTH = ("/healthz", "/readyz")
 _HEALTH_CONNECTIONS = 16
 """Connections beyond those that may be open, on which health is answered and nothing else."""
@@ -98,9 +98,11 @@ class _Connection(HttpToolsProtocol, asyncio.BufferedProtocol):
             self.body_bytes = 0
             super().data_received(piece)
             if self.body_bytes:
+                # behind its response the body of a known length may come to its end: who sends it reads the response
+                # then, and a proxy that could not send it would answer 502; it has as long as a head has
+                read = 0 if self.cycle.response_complete and self.body_left <= 0 else 2 * self.body_bytes
                 self.bare, self.body_left = 0, self.body_left - self.body_bytes
-                if not self.cycle.response_complete:
-                    self.pending = max(0, self.pending - 2 * self.body_bytes)
+                self.pending = max(0, self.pending - read)
         self.unparsed = data[start:]
         if self.unparsed:
             self.flow.pause_reading()
