@@ -23,7 +23,9 @@ NO_JOB = "0" * 32
 VERBS: Final[dict[str, Callable[[Any], Any]]] = {
     "matchImage": lambda client: client.match(RED, "kopi susu", limit=3, min_probability=0),
     "getPostingMatches": lambda client: client.matches_of("p0", target="f1", with_metadata=True),
-    "comparePostings": lambda client: client.compare("p0", Unstored(title="kopi", image=RED), target="f1"),
+    "comparePostings": lambda client: client.compare(
+        "p0", Unstored(title="kopi", image=RED, metadata={"price": 5}), target="f1"
+    ),
     "listFields": lambda client: client.fields(),
     "declareField": lambda client: client.declare_field("seller", "text"),
     "withdrawField": lambda client: client.withdraw_field("nobody"),
@@ -196,7 +198,11 @@ def test_clusters_take_images_and_ids(asked: Asked, through: Through) -> None:
     found = asked.of(through, lambda client: client.cluster(["p0", "p1"], [RED, TEAL], method="matcher", limit=3))
     assert [(it.posting_id, it.image) for it in found.items] == [("p0", None), ("p1", None), (None, 0)]
     assert (found.total_items, found.next_cursor) == (4, "3")
-    rest = asked.of(through, lambda client: client.cluster(["p0", "p1"], [RED, TEAL], method="matcher", cursor="3"))
+    own = [{"price": 5}, {}]
+    rest = asked.of(
+        through,
+        lambda client: client.cluster(["p0", "p1"], [RED, TEAL], method="matcher", cursor="3", metadata=own),
+    )
     assert [it.image for it in rest.items] == [1]
 
 

@@ -96,6 +96,7 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
     query: ClusterRequest
     if is_json(kind := content_type(request)):
         limit = settings.max_cluster_postings * _JSON_BYTES_PER_POSTING
+        limit += settings.max_cluster_images * settings.max_metadata_bytes * JSON_BYTES_PER_BYTE
         query = sent = await read_json(request, ClusterJson, limit, images=True)
         if not {"posting_ids", "images"} & query.model_fields_set:
             raise invalid("posting_ids", 'expected a list of ids or "all", got none')
@@ -111,10 +112,10 @@ async def read_batch(request: Request, settings: Settings) -> tuple[ClusterReque
 
 async def _read_form(request: Request, settings: Settings) -> tuple[ClusterRequest, list[bytes]]:
     names = ClusterRequest.model_fields
-    most = max(FIELD_BYTES, settings.max_filter_bytes)
-    parts = Parts({"images"}, names, settings.max_cluster_images, settings.max_cluster_postings + len(names), most)
-    async with open_form(request, parts) as form:
-        once(form, set(form) - {"images", "posting_ids"})
+    most = max(FIELD_BYTES, settings.max_filter_bytes, settings.max_metadata_bytes * JSON_BYTES_PER_BYTE)
+    images, count = settings.max_cluster_images, settings.max_cluster_postings + len(names)
+    async with open_form(request, Parts({"images"}, names, images, count + images, most)) as form:
+        once(form, set(form) - {"images", "posting_ids", METADATA})
         return validated(ClusterRequest, _fields(form)), [await _content(part) for part in form.getlist("images")]
 
 
@@ -125,6 +126,8 @@ def _fields(form: FormData) -> dict[str, Any]:
         raise invalid("posting_ids", 'expected either "all" or ids, got both')
     if posting_ids:
         fields["posting_ids"] = "all" if "all" in posting_ids else posting_ids
+    if METADATA in form:
+        fields[METADATA] = [read_json_value(str(text), METADATA) for text in form.getlist(METADATA)]
     return fields
 
 

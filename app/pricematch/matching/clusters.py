@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import Embeddings, Features, ImageFeatures, Wanted
 from pricematch.catalogue.filters import Filter
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.catalogue.postings import Catalogue
 from pricematch.clustering.assignment import Assignment, Method, cluster_graph
 from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, PricematchError
@@ -136,7 +137,10 @@ def wanted_for_clusters(matcher: Matcher, options: ClusterOptions) -> Wanted:
 
 
 def cluster(
-    matcher: Matcher, options: ClusterOptions, images: Sequence[ImageFeatures | ImageError]
+    matcher: Matcher,
+    options: ClusterOptions,
+    images: Sequence[ImageFeatures | ImageError],
+    metadata: Sequence[Metadata] = (),
 ) -> tuple[Clusters, Decision]:
     """The clusters of some postings and images, and the decision rule that made them.
 
@@ -147,6 +151,7 @@ def cluster(
         matcher: over the catalogue.
         options: what and how.
         images: features that `wanted_for_clusters` names; of a bad image why it is.
+        metadata: of each image, good or bad; none at all where none has any.
 
     Raises:
         RequestUnanswerable: there is no model or encoder that could do this.
@@ -159,7 +164,9 @@ def cluster(
         rule = by_probability.rule(options.target, options.min_probability)
         threshold = max(rule.thresholds.match, LEAST_MEAN)
         good, errors = _divided(images)
-        new = matcher.features(good) if images else None
+        known = metadata or [NO_METADATA] * len(images)
+        own = [it for it, error in zip(known, errors, strict=True) if error is None]
+        new = matcher.features(good, own) if images else None
         found = cluster_by_probability(by_probability, options.posting_ids, threshold, new, errors)
         told = by_probability.probabilities
         return found, Decision("probability", rule.target, threshold, threshold, matcher.models, told)

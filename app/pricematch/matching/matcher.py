@@ -21,7 +21,7 @@ from pricematch.catalogue.features import (
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.fields import Field, Fields
 from pricematch.catalogue.filters import Filter
-from pricematch.catalogue.metadata import NO_METADATA, Metadata
+from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
 from pricematch.matching.made_features import MadeFeatures
@@ -225,11 +225,10 @@ class Matcher:
         """An image, unless it is a stock image or of one colour."""
         return None if image.one_colour or self.stock.of_image(image) else image
 
-    def features(self, images: Sequence[ImageFeatures]) -> Features:
-        """Features of postings that have these images and no title; raises MatcherNeeded."""
-        nothing = [NO_METADATA] * len(images)
+    def features(self, images: Sequence[ImageFeatures], metadata: Sequence[Metadata]) -> Features:
+        """Features of postings that have these images and metadata, and no title; raises MatcherNeeded."""
         return self._made.of_images(
-            self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)], nothing
+            self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)], metadata
         )
 
     def features_of(self, query: Query) -> Features:

@@ -8,6 +8,7 @@ from pricematch.catalogue.feed import FeedPage
 from pricematch.catalogue.feedback import Contradiction, contradictions
 from pricematch.catalogue.feedback_batches import FeedbackBatch
 from pricematch.catalogue.fields import Field
+from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, PairFeedback
 from pricematch.errors import ImageError
@@ -38,11 +39,12 @@ class MatchedEach:
 
 @dataclass(frozen=True, slots=True)
 class ComparedItem:
-    """One of two postings that are compared: a stored one by its id, or the image and title of another."""
+    """One of two postings that are compared: a stored one by its id, or image, title and metadata of another."""
 
     posting_id: str | None
     image: bytes | None = None
     title: str = ""
+    metadata: Metadata = NO_METADATA
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ async def cluster(request: Request, service: ReadyService) -> Response:
     """Cluster stored postings and images; a bad item gets its own problem and does not fail the rest."""
     started = time.perf_counter()
     query, images = await read_batch(request, service.settings)
+    metadata = query.own(len(images), service.settings)
     options = ClusterOptions(
         query.posting_ids,
         query.method,
@@ -51,7 +52,7 @@ async def cluster(request: Request, service: ReadyService) -> Response:
         query.min_probability,
         filter_in(query.filter, service.settings),
     )
-    found = await while_connected(request, service.cluster(options, images))
+    found = await while_connected(request, service.cluster(options, images, metadata))
     limit = min(query.limit, service.settings.max_cluster_postings)
     # thousands of items take a while to be written down
     body = await run_in_threadpool(lambda: _page(found, query, limit, started).model_dump_json())

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pricematch.api.bodies import (
     IMAGE,
     IMAGE_URL,
+    JSON_BYTES_PER_BYTE,
     JSON_BYTES_PER_CHARACTER,
     described,
     field_bytes,
@@ -30,6 +31,8 @@ from pricematch.api.forms import Parts, once, open_form
 from pricematch.api.limits import allow_large
 from pricematch.api.problems import responses
 from pricematch.api.schemas.comparison import CompareOptions, CompareRequest, ComparisonOut, ItemIn, comparison_fields
+from pricematch.catalogue.metadata import METADATA, NO_METADATA, parse_metadata, read_json_value
+from pricematch.formats.posting_rows import metadata_limits
 from pricematch.serving.results import ComparedItem
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
@@ -37,7 +40,9 @@ from pricematch.settings import Settings
 router = APIRouter(tags=["match"])
 _SIDES = ("left", "right")
 _OPTIONS = CompareOptions.model_json_schema()["properties"]
-_TEXTS = {f"{side}_{name}": {"type": "string"} for side in _SIDES for name in ("posting_id", "title", IMAGE_URL)}
+_TEXTS = {
+    f"{side}_{name}": {"type": "string"} for side in _SIDES for name in ("posting_id", "title", IMAGE_URL, METADATA)
+}
 _FORM = {
     "type": "object",
     "description": "Of each side its `posting_id`; or `title`, `image` or both.",
@@ -61,7 +66,7 @@ async def compare(request: Request, service: ReadyService) -> Response:
     """How probable it is that two postings, stored or not, are the same product, and why; nothing is stored."""
     started = time.perf_counter()
     given = await _read(request, service.settings)
-    left, right = [await _item(side, service) for side in (given.left, given.right)]
+    left, right = [await _item(name, it, service) for name, it in (("left", given.left), ("right", given.right))]
     found = await while_connected(request, service.compare(left, right, given.options()))
     return written(comparison_fields(found, started))
 
@@ -70,23 +75,30 @@ async def _read(request: Request, settings: Settings) -> CompareRequest:
     """The request, as JSON or as a form; raises as `read_query`."""
     allow_large(request.scope, settings)
     if is_json(kind := content_type(request)):
-        limit = len(_SIDES) * settings.max_title_chars * JSON_BYTES_PER_CHARACTER
-        return await read_json(request, CompareRequest, limit, images=True)
+        item = settings.max_title_chars * JSON_BYTES_PER_CHARACTER + settings.max_metadata_bytes * JSON_BYTES_PER_BYTE
+        return await read_json(request, CompareRequest, len(_SIDES) * item, images=True)
     if kind != MULTIPART:
         refuse_type(kind, MULTIPART, JSON)
     files, fields = {f"{side}_image" for side in _SIDES}, {*_TEXTS, *_OPTIONS}
-    async with open_form(request, Parts(files, fields, 2, len(fields), field_bytes(settings))) as form:
+    most = max(field_bytes(settings), settings.max_metadata_bytes * JSON_BYTES_PER_BYTE)
+    async with open_form(request, Parts(files, fields, 2, len(fields), most)) as form:
         once(form, set(form))
         values: dict[str, Any] = {side: {} for side in _SIDES}
         for name, value in form.items():
             side, _, field = name.partition("_")
             if side not in _SIDES:
                 values[name] = value
+            elif not isinstance(value, str):
+                values[side][field] = await value.read()
             else:
-                values[side][field] = value if isinstance(value, str) else await value.read()
+                values[side][field] = read_json_value(value, name) if field == METADATA else value
         return validated(CompareRequest, values)
 
 
-async def _item(given: ItemIn, service: Service) -> ComparedItem:
+async def _item(side: str, given: ItemIn, service: Service) -> ComparedItem:
+    """One of the two; raises FieldInvalid for its metadata."""
+    metadata = NO_METADATA
+    if given.metadata is not None:
+        metadata = parse_metadata(given.metadata, metadata_limits(service.settings), f"{side}.{METADATA}")
     image = await image_of(given.image, given.image_url, service.fetched)
-    return ComparedItem(given.posting_id, image, title_of(given.title, service.settings))
+    return ComparedItem(given.posting_id, image, title_of(given.title, service.settings), metadata)

@@ -8,6 +8,7 @@ from pricematch.api.problems import Problem
 from pricematch.api.schemas.fields import (
     CatalogueVersion,
     EncoderName,
+    MetadataIn,
     MinProbability,
     ProbabilitiesField,
     TargetName,
@@ -17,14 +18,18 @@ from pricematch.api.schemas.fields import (
 from pricematch.api.schemas.filters import FilterJson
 from pricematch.api.schemas.images import EncodedImage
 from pricematch.api.schemas.verdicts import ContradictionOut
+from pricematch.catalogue.metadata import METADATA, Metadata, parse_metadata
 from pricematch.catalogue.postings import as_posting_id
 from pricematch.clustering.assignment import Method
+from pricematch.errors import FieldInvalid
+from pricematch.formats.posting_rows import metadata_limits
 from pricematch.matching.probability_clusters import LEAST_MEAN
+from pricematch.settings import Settings
 
 ClusterMethod: TypeAlias = Method | Literal["matcher"]
 _Eps = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False, description="Cosine distance, 0…2.")]
 _OF_SIMILARITY = {"eps", "min_samples", "encoder"}
-_OF_PROBABILITY = {"min_probability", "target"}
+_OF_PROBABILITY = {"min_probability", "target", "metadata"}
 
 
 def _all_or_ids(value: Any) -> Any:
@@ -54,6 +59,11 @@ class ClusterRequest(BaseModel):
     min_probability: Annotated[MinProbability, Field(ge=LEAST_MEAN, le=1)] | None = None
     target: TargetName | None = None
     filter: FilterJson = None
+    metadata: list[MetadataIn] = Field(
+        default=[],
+        description="Of each image its own, in their order, `{}` where one has none; of these a matcher compares what "
+        "is evidence. With method `matcher` only. In a form texts of JSON.",
+    )
     cursor: str = Field(
         default="",
         pattern=r"^([0-9]{1,9})?$",
@@ -73,6 +83,15 @@ class ClusterRequest(BaseModel):
         if self.cursor and self.offset:
             raise ValueError("expected either cursor or offset, got both")
         return self
+
+    def own(self, images: int, settings: Settings) -> list[Metadata]:
+        """The metadata of each of some images, or none at all; raises FieldInvalid."""
+        if not self.metadata:
+            return []
+        if len(self.metadata) != images:
+            raise FieldInvalid(METADATA, f"expected one for each of {images} images, got {len(self.metadata)}")
+        limits = metadata_limits(settings)
+        return [parse_metadata(it, limits, f"{METADATA}[{place}]") for place, it in enumerate(self.metadata)]
 
     @property
     def first(self) -> int:

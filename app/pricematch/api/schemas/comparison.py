@@ -8,6 +8,7 @@ from pricematch.api.dependencies import read_posting_id
 from pricematch.api.schemas.fields import (
     CatalogueVersion,
     EncoderName,
+    MetadataIn,
     MinProbability,
     ProbabilitiesField,
     TargetName,
@@ -35,9 +36,16 @@ class ItemIn(BaseModel):
     title: str = Field(default="", description="Title of a posting.", examples=["Susu UHT coklat 200 ml isi 3"])
     image: EncodedImage | None = None
     image_url: ImageUrl = None
+    metadata: MetadataIn | None = Field(
+        default=None,
+        description="Its own, of which a matcher compares what is evidence; a stored posting has that which is stored. "
+        "In a form as text of JSON.",
+    )
 
     @model_validator(mode="after")
     def _either(self) -> "ItemIn":
+        if self.posting_id is not None and self.metadata is not None:
+            raise ValueError("expected either posting_id or metadata, got both")
         given = bool(self.title) or self.image is not None or self.image_url is not None
         if (self.posting_id is None) != given:
             got = "both" if given else "neither"

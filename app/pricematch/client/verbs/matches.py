@@ -12,10 +12,11 @@ from pricematch.client.results.matches import Comparison, EachMatches, Matches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unstored:
-    """A posting that is not stored: title, image or both."""
+    """A posting that is not stored: title, image or both; a matcher compares what is evidence of its metadata."""
 
     title: str = ""
     image: Image | ImageUrl | None = None
+    metadata: Mapping[str, Any] | None = None
 
 
 class MatchVerbs:
@@ -134,10 +135,14 @@ class MatchVerbs:
         target: str | None = None,
         min_probability: float | None = None,
         filter: Filter | None = None,
+        metadata: Sequence[Mapping[str, Any]] = (),
         cursor: str = "",
         limit: int | None = None,
     ) -> Call[Clusters]:
-        """Which of stored postings and images belong together; a page, whose `next_cursor` leads to the next one."""
+        """Which of stored postings and images belong together; a page, whose `next_cursor` leads to the next one.
+
+        `metadata` are those of the images, each its own, of which method `matcher` compares what is evidence.
+        """
         given = {
             "posting_ids": posting_ids if isinstance(posting_ids, str) else list(posting_ids),
             "method": method,
@@ -147,11 +152,14 @@ class MatchVerbs:
             "target": target,
             "min_probability": min_probability,
             "filter": filter,
+            "metadata": list(metadata) or None,
             "cursor": cursor or None,
             "limit": limit,
         }
         fields = present(given)
-        texts = {name: value if isinstance(value, list) else _text(value) for name, value in fields.items()}
+        texts = {
+            name: list(map(_text, value)) if isinstance(value, list) else _text(value) for name, value in fields.items()
+        }
         content = form(texts, {"images": images}) if images else {"json": fields}
         return Call(method="POST", path="/cluster", read=as_result(Clusters), content=content)
 
@@ -196,4 +204,4 @@ def _text(value: Any) -> str:
 def _side(side: str | Unstored) -> dict[str, Any]:
     if isinstance(side, str):
         return {"posting_id": side}
-    return {**present({"title": side.title or None}), **image_fields(side.image)}
+    return {**present({"title": side.title or None, "metadata": side.metadata}), **image_fields(side.image)}

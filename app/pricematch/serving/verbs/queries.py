@@ -91,12 +91,17 @@ class QueryVerbs(Verbs):
                 raise bad
             features = iter(it for it in found if isinstance(it, ImageFeatures))
             one, other = (
-                it.posting_id or Query(it.title, None if it.image is None else next(features)) for it in (left, right)
+                it.posting_id or Query(it.title, None if it.image is None else next(features), it.metadata)
+                for it in (left, right)
             )
             return Compared(snapshot, await self._workers.match(compare, matcher, one, other, options))
 
-    async def cluster(self, options: ClusterOptions, images: Sequence[bytes]) -> Clustered:
+    async def cluster(
+        self, options: ClusterOptions, images: Sequence[bytes], metadata: Sequence[Metadata] = ()
+    ) -> Clustered:
         """The clusters of stored postings and images; a bad item gets its own problem and does not fail the rest.
+
+        Metadata are those of the images, each its own, of which those fields are compared that are evidence; or none.
 
         Raises LimitExceeded where more pairs are within eps than may be, and as `match`.
         """
@@ -104,7 +109,7 @@ class QueryVerbs(Verbs):
         wanted = wanted_for_clusters(snapshot.matcher, options) if images else Wanted()
 
         def work(found: Sequence[ImageFeatures | ImageError]) -> Clustered:
-            batch, decision = cluster(snapshot.matcher, options, found)
+            batch, decision = cluster(snapshot.matcher, options, found, metadata)
             against = among(contradictions(snapshot.matcher.feedback), set(batch.posting_ids))
             return Clustered(snapshot, batch, decision, against)
 
