@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pricematch.formats.csv_files import read_csv
-from pricematch.formats.matcher_files import MatcherManifest, read_matcher
+from pricematch.formats.matcher_files import read_matcher
+from pricematch.formats.matcher_manifest import MatcherManifest
 from pricematch.formats.posting_rows import RowLimits
 from pricematch.sample.catalogue import write_sample
 from tests.support.catalogues import METADATA_LIMITS, write_catalogue

@@ -35,6 +35,14 @@ class Frame:
         return self._columns[column]
 
 
+class Twice(Frame):
+    """A frame of pandas may have two columns of one name."""
+
+    def __init__(self) -> None:
+        super().__init__(posting_id=["a"])
+        self.columns = ["posting_id", "metadata.x", "metadata.x"]
+
+
 class NoTruth:
     """As `pandas.NA`: what it is compared with is as unknown as itself."""
 
@@ -108,12 +116,72 @@ def test_metadata_are_objects(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        (5, 5),
+        (np.int64(5), 5),
+        (5.5, 5.5),
+        (True, True),
+        (np.bool_(1), True),
+        ("red", "red"),
+        (" 12.50 ", 12.5),
+        ("007", "007"),
+        ('["a", 1]', ["a", 1]),
+        ("null", None),
+        (["a", "b"], ["a", "b"]),
+        (np.array(["a", "b"]), ["a", "b"]),
+        ({"a": 1}, {"a": 1}),
+        (date(2026, 1, 2), "2026-01-02"),
+    ],
+    ids=repr,
+)
+def test_columns_of_metadata_are_fields(cell: object, value: object, tmp_path: Path) -> None:
+    """As in a CSV file, whether the source has columns or rows."""
+    columns: dict[str, list[Any]] = {"posting_id": ["a"], "metadata.x": [cell], "metadata.in.y": [1]}
+    for source in (Frame(**columns), columns, [{name: cells[0] for name, cells in columns.items()}]):
+        assert read(source, tmp_path) == [{"posting_id": "a", "metadata": {"in": {"y": 1}, "x": value}}]
+
+
+@pytest.mark.parametrize("cell", [None, float("nan"), np.datetime64("NaT"), NoTruth(), "", "  "], ids=repr)
+def test_missing_cells_are_fields_that_are_not_there(cell: object, tmp_path: Path) -> None:
+    rows = [{"posting_id": "a", "metadata.x": cell}, {"posting_id": "b", "metadata.x": cell, "metadata.y": 1}]
+    assert [row["metadata"] for row in read(rows, tmp_path)] == [None, {"y": 1}]
+
+
+def test_metadata_may_be_text_of_json_and_columns_beside_it(tmp_path: Path) -> None:
+    """What was given stays as it was."""
+    given = {"brand": {"name": "x"}}
+    rows = [
+        {"posting_id": "a", "metadata": '{"price": 5}', "metadata.seller": "s"},
+        {"posting_id": "b", "metadata": given, "metadata.brand.country": "id"},
+    ]
+    found = [row["metadata"] for row in read(rows, tmp_path)]
+    assert found == [{"price": 5, "seller": "s"}, {"brand": {"name": "x", "country": "id"}}]
+    assert given == {"brand": {"name": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"metadata": "{", "posting_id": "a"}, "row 2: metadata: expected JSON"),
+        ({"metadata": {"x": 1}, "metadata.x": 2, "posting_id": "a"}, "row 2: metadata.x: expected one value"),
+        ({"metadata.x": 1, "metadata.x.y": 2, "posting_id": "a"}, "row 2: metadata.x.y: expected one value"),
+        ({"metadata": 5, "metadata.x": 1, "posting_id": "a"}, "row 2: metadata: expected a mapping, got int"),
+    ],
+)
+def test_metadata_of_two_minds_names_the_row(row: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match=message):
+        read([{"posting_id": "b"}, row], tmp_path)
+
+
+@pytest.mark.parametrize(
     ("source", "message"),
     [
         ([], "at least one posting"),
         ({"posting_id": []}, "at least one posting"),
         ({"id": ["a"], "title": ["b"]}, "expected the column posting_id .* got id, title"),
         ([{"title": "b"}], "expected the column posting_id"),
+        (Twice(), "each column once, got metadata.x twice"),
         ({"posting_id": ["a"], "title": []}, "one length, got 1 of posting_id, 0 of title"),
         (7, "expected the path of a CSV file, a data frame, or mappings with posting_id, got int"),
         ([7], "got int"),

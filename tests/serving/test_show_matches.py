@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pricematch.catalogue.metadata import Metadata
+from pricematch.catalogue.postings import Posting
 from pricematch.encoding import encoding
 from pricematch.formats.default_matcher import NAME
 from pricematch.formats.manifest import MANIFEST
@@ -166,6 +168,38 @@ def test_an_image_of_one_colour_is_told(run: Run, tmp_path: Path, models: Path) 
     assert ran.code == 0, ran.err
     assert "its image is of one colour, which is no evidence" in ran.out
     assert "p1" not in ran.out
+
+
+@pytest.mark.process
+def test_matches_are_narrowed(run: Run, tmp_path: Path) -> None:
+    """By a filter in short or as JSON, and by what they share with the posting."""
+    export_matcher(tmp_path / "models", ["title"])
+    rows = [("a", "x", 5), ("b", "x", 5), ("c", "y", 5), ("d", "y", 9)]
+    postings = [
+        Posting(name, None, "kopi susu", metadata=Metadata({"seller": seller, "price": price}))
+        for name, seller, price in rows
+    ]
+    write_catalogue(tmp_path / "catalogue.csv", postings)
+
+    def found(*options: str) -> list[str]:
+        given = [f"--{name}={tmp_path / path}" for name, path in (("models", "models"), ("data", "data"))]
+        ran = run("show", "matches", "a", f"--catalogue={tmp_path / 'catalogue.csv'}", *given, *options, "--json")
+        assert ran.code == 0, ran.err
+        return [it["posting_id"] for it in json.loads(ran.out)["matches"]]
+
+    assert found() == ["b", "c", "d"]
+    assert found("--filter", "price=5") == found("--filter", '{"price": 5}') == ["b", "c"]
+    assert found("--exclude", "seller") == ["c", "d"]
+    assert found("--exclude", "seller,price") == ["d"]
+    assert found("--filter", "price=5", "--exclude", "product") == []
+
+
+def test_a_wrong_filter_is_one_line_before_anything_is_read(run: Run, described: Path) -> None:
+    for option, value in (("--filter", "price="), ("--exclude", "a..b")):
+        ran = show(run, described, "p0", option, value)
+        assert ran.code == 1
+        assert option.removeprefix("--") in ran.one_line()
+    assert not (described / "data").exists()
 
 
 @pytest.fixture

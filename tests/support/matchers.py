@@ -18,7 +18,7 @@ from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.formats.default_matcher import NAME
 from pricematch.formats.lightgbm_trees import Trees
 from pricematch.formats.manifest import MANIFEST, Origin, TrainedOn, digests
-from pricematch.formats.matcher_files import FIRST, SECOND, MatcherManifest
+from pricematch.formats.matcher_manifest import FIRST, SECOND, MatcherManifest
 from pricematch.learning.fit import TrainingData
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability import ProbabilitySearch

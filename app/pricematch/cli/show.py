@@ -73,6 +73,19 @@ def matches(
     min_probability: Annotated[
         float | None, typer.Option(min=0, max=1, help="Instead of a target; 0 shows every candidate.")
     ] = None,
+    condition: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", help="What holds of every match's metadata: seller=acme;price=10..20, or an object of JSON."
+        ),
+    ] = None,
+    exclude: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of fields, with commas between, of which a match shares no value with the query; and product, "
+            "which leaves out postings of its own product."
+        ),
+    ] = None,
     encoder: options.Encoder = None,
     encoder_version: options.EncoderVersion = None,
     count: Annotated[int, typer.Option(min=1, max=49, help="Matches to show, at most.")] = 8,
@@ -83,7 +96,7 @@ def matches(
     Each has its probability; with --matcher none, those most similar by the encoder are shown instead. Where
     label groups are known, a green frame means the same one, a red frame another.
     """
-    from pricematch.serving.show_matches import show_matches
+    from pricematch.serving.show_matches import Narrowed, show_matches
 
     settings = load_settings(
         catalogue=catalogue,
@@ -96,10 +109,12 @@ def matches(
         skip_bad_images=skip_bad_images,
     )
     with terminal.progress_bars() as bars:
-        shown = show_matches(settings, posting_id, count, target, min_probability, output, bars)
+        shown = show_matches(
+            settings, posting_id, count, target, min_probability, output, bars, Narrowed(condition, exclude)
+        )
 
     def show() -> None:
-        _print_matches(shown)
+        _print_matches(shown, narrowed=(condition, exclude) != (None, None))
         if output is not None:
             typer.echo(f"wrote {output}")
 
@@ -129,7 +144,7 @@ def _document(shown: "Shown") -> dict[str, Any]:
     }
 
 
-def _print_matches(shown: "Shown") -> None:
+def _print_matches(shown: "Shown", *, narrowed: bool) -> None:
     title = f"Matches of {shown.query.posting_id}: {_one_line(shown.query.title)}"
     if shown.result.decision.by == "similarity":
         columns = ["posting_id", "similarity", "same group?", "title"]
@@ -148,7 +163,7 @@ def _print_matches(shown: "Shown") -> None:
     if (reason := _no_evidence(shown)) is not None:
         typer.echo(reason)
     elif not shown.found and shown.result.decision.by == "probability":
-        typer.echo(f"{_why_none(shown)}; --min-probability 0 shows every candidate")
+        typer.echo(f"{_why_none(shown, narrowed=narrowed)}; --min-probability 0 shows every candidate")
 
 
 def _no_evidence(shown: "Shown") -> str | None:
@@ -159,12 +174,12 @@ def _no_evidence(shown: "Shown") -> str | None:
     return None if stock is None else f"its image is a stock image, which is no evidence: {stock}"
 
 
-def _why_none(shown: "Shown") -> str:
+def _why_none(shown: "Shown", *, narrowed: bool) -> str:
     """Why nothing was found."""
     least = min(shown.result.decision.threshold, shown.result.decision.fallback)
     if math.isinf(least):
         return f"the matcher reaches {shown.result.decision.target} at no probability in a catalogue of this size"
-    return f"no posting reaches a probability of {least:.3f}"
+    return f"no posting {'that was asked for ' if narrowed else ''}reaches a probability of {least:.3f}"
 
 
 def _reasons(shown: "ShownMatch") -> list[str]:

@@ -7,29 +7,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
-
-from pricematch.catalogue.fields import Field as EvidenceField
-from pricematch.catalogue.fields import FieldType
+from pricematch.catalogue.fields import Field
 from pricematch.errors import ArtefactError, SettingsError
 from pricematch.formats.atomic_writes import move_whole
 from pricematch.formats.default_matcher import AGREEMENT, DEFAULT, NAME, DefaultManifest, Weights, read_default
 from pricematch.formats.manifest import (
     MANIFEST,
-    Described,
     Origin,
     TrainedOn,
-    check_files,
     digests,
     find,
-    read_described,
     versions,
 )
+from pricematch.formats.matcher_manifest import FIRST, SECOND, MatcherManifest, features_of, read_manifest
 from pricematch.pairs.calibration import Calibration
 from pricematch.pairs.default_model import AgreementScorer, EvidenceScorer
-from pricematch.pairs.feature_names import SIGNALS, pair_feature_names
+from pricematch.pairs.feature_names import pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.home import Home, Homing
 from pricematch.pairs.model import PairModel, Scorer
@@ -38,63 +33,6 @@ from pricematch.pairs.thresholds import SizeThresholds
 from pricematch.settings import Settings
 
 _AUTO = "auto"
-FIRST, SECOND = "first.txt", "second.txt"
-
-
-class MatcherManifest(Described):
-    """What a matcher is and where it comes from.
-
-    Attributes:
-        signals: what it has to know of postings.
-        features: what its second scorer takes, in order.
-        encoder: whose embeddings the signal image means; None without that signal.
-        colours: version of the histograms that the same signal means; the first where a manifest does not say.
-        calibration: see `pricematch.pairs.calibration.Calibration.describe`.
-        thresholds: see `pricematch.pairs.thresholds.SizeThresholds.describe`,
-        bounded: and whether they are of probabilities within bounds; not where a manifest does not say.
-        moved: weights of the default's regressions by name of a term, as label groups have moved them: what it begins
-            at; None where it begins at nothing.
-        trees: whether trees add to that; where not, the moved weights are all of it.
-        evidence: type by name of the fields of metadata that its features are of, in their order.
-        compared: mean F1 on held-out label groups, of it (`learned`), the default and each signal alone; empty where
-            nothing was compared.
-        home: mean and spread of each of the default's terms over the candidate pairs it learned on, see
-            `pricematch.pairs.home`; None where it is not known.
-        held_out: one entry a catalogue size, see `pricematch.learning.held_out.HeldOut`.
-        briers: of each way to calibrate, on groups it was not fitted on.
-        counts: postings, groups and candidate pairs it was trained on; and seconds.
-        trained_on: the label groups, so that it can be evaluated on others.
-        files: SHA-256 of every file but the manifest, by path.
-    """
-
-    name: str
-    version: str
-    created: str
-    seed: int
-    signals: tuple[str, ...]
-    features: tuple[str, ...]
-    encoder: Origin | None
-    colours: Literal["1", "2"] = "1"
-    calibration: dict[str, Any]
-    thresholds: list[dict[str, Any]]
-    bounded: bool = False
-    moved: Weights | None = None
-    trees: bool = True
-    evidence: dict[str, FieldType] = Field(default_factory=dict)
-    compared: dict[str, float] = Field(default_factory=dict)
-    home: dict[str, dict[str, float]] | None = None
-    held_out: list[dict[str, float]]
-    briers: dict[str, float]
-    counts: dict[str, int | float]
-    trained_on: TrainedOn
-    catalogue_digest: str
-    libraries: dict[str, str]
-    files: dict[str, str]
-
-    @property
-    def fields(self) -> tuple[EvidenceField, ...]:
-        """The evidence fields."""
-        return tuple(EvidenceField(name, kind, evidence=True) for name, kind in self.evidence.items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +128,7 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         thresholds = SizeThresholds.from_description(manifest.thresholds, bounded=manifest.bounded)
     except ValueError as error:
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
-    scaled = manifest.features == _features(manifest, scaled=True)
+    scaled = manifest.features == features_of(manifest, scaled=True)
     names = pair_feature_names(manifest.signals, scaled=scaled, fields=manifest.fields)
     try:
         offsets = (None, None) if manifest.moved is None else manifest.moved.regressions
@@ -201,24 +139,6 @@ def read_matcher(models: Path, version: str | None = None, threads: int = 1) -> 
         raise ArtefactError(f"{path / MANIFEST} is damaged: {error}") from error
     model = PairModel(manifest.signals, first, second, calibration, scaled, fields=manifest.fields)
     return TrainedVersion(manifest, model, thresholds, homing)
-
-
-def read_manifest(path: Path) -> MatcherManifest:
-    """The manifest of a version, every file compared with it; raises ArtefactError."""
-    file = path / MANIFEST
-    manifest = read_described(file, MatcherManifest)
-    if (manifest.name, manifest.version) != (NAME, path.name):
-        raise ArtefactError(f"{file}: expected {NAME}/{path.name}, got {manifest.name}/{manifest.version}")
-    if sorted(set(manifest.signals) & set(SIGNALS)) != sorted(manifest.signals) or not manifest.signals:
-        raise ArtefactError(f"{file}: expected some of the signals {', '.join(SIGNALS)}, got {manifest.signals}")
-    if ("image" in manifest.signals) != (manifest.encoder is not None):
-        raise ArtefactError(f"{file}: expected an encoder beside the signal image, and only beside it")
-    if manifest.features not in [_features(manifest, scaled=scaled) for scaled in (True, False)]:
-        raise ArtefactError(f"{path} was trained by a version of pricematch with other evidence; train it again")
-    if not manifest.trees and manifest.moved is None:
-        raise ArtefactError(f"{file}: expected moved weights where there are no trees")
-    check_files(path, manifest.files, (FIRST, SECOND) if manifest.trees else ())
-    return manifest
 
 
 def _homing(manifest: MatcherManifest) -> Homing | None:
@@ -270,10 +190,6 @@ def _scorer(
     return trees if moved is None else OffsetScorer(moved, trees)
 
 
-def _features(manifest: MatcherManifest, *, scaled: bool) -> tuple[str, ...]:
-    return (*pair_feature_names(manifest.signals, scaled=scaled, fields=manifest.fields), *GRAPH_FEATURES)
-
-
 def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatcher]:
     """A matcher, and the settings with the encoder it was trained with, or for the default one its own.
 
@@ -306,3 +222,18 @@ def load_matcher(settings: Settings, version: str) -> tuple[Settings, LoadedMatc
             f"weights {wanted.weights_digest[:12]}…, got {found.weights_digest[:12]}…"
         )
     return settings.model_copy(update={"encoder": wanted.name, "encoder_version": wanted.version}), loaded
+
+
+def evidence_of(settings: Settings, version: str) -> tuple[Field, ...]:
+    """The fields that a matcher compares by as evidence; none where it is the default one, or there is none.
+
+    Args:
+        settings: the folder of models.
+        version: as for `load_matcher`; anything else is no trained one.
+
+    Raises:
+        ArtefactError: the manifest is damaged, or does not fit this program.
+    """
+    present = versions(settings.models, NAME)
+    chosen = present[-1] if version == _AUTO and present else version
+    return read_manifest(settings.models / NAME / chosen).fields if chosen in present else ()

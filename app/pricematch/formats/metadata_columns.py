@@ -37,7 +37,7 @@ def check_columns(columns: Sequence[str], limits: MetadataLimits) -> None:
             raise FieldInvalid(column, "expected each column once, got it twice")
         if column != METADATA:
             fields = dict[str, Any]()
-            _put(fields, column, None)
+            put_field(fields, column, None)
             try:
                 parse_metadata(fields, limits)
             except FieldInvalid as error:
@@ -54,7 +54,7 @@ def metadata_of_cells(cells: Mapping[str, str], limits: MetadataLimits) -> Metad
     fields = read_metadata(whole, limits).as_json() if whole else {}
     for column, cell in cells.items():
         if column.startswith(_PREFIX) and (text := strip_blanks(cell)):
-            _put(fields, column, cell_value(text))
+            put_field(fields, column, cell_value(text))
     return parse_metadata(fields, limits) if fields else NO_METADATA
 
 
@@ -76,8 +76,8 @@ def cell_value(text: str) -> Any:
     return text
 
 
-def _put(fields: dict[str, Any], column: str, value: Any) -> None:
-    """Put the value of a column where its path leads; raises FieldInvalid where another is there already."""
+def put_field(fields: dict[str, Any], column: str, value: Any) -> None:
+    """Put the value of a column `metadata.NAME` where its path leads; raises FieldInvalid where another is there."""
     *path, last = column.removeprefix(_PREFIX).split(".")
     for name in path:
         fields = fields.setdefault(name, {})

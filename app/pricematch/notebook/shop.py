@@ -1,24 +1,26 @@
 """A shop in a notebook: a catalogue, and what can be asked of it."""
 
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from pricematch.catalogue.evidence import read_evidence_field
+from pricematch.catalogue.metadata import NO_METADATA, parse_metadata
 from pricematch.catalogue.postings import as_posting_id
-from pricematch.encoding.catalogue_files import read_catalogue, read_to_learn
+from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.errors import NotReady, SettingsError
+from pricematch.formats.posting_rows import metadata_limits
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability_clusters import LEAST_MEAN
-from pricematch.matching.queries import Options
 from pricematch.notebook.background import BackgroundService, in_thread
 from pricematch.notebook.kept import Kept, kept_in
 from pricematch.notebook.late_progress import late_progress
+from pricematch.notebook.questions import Filter, check_probability, chosen_signals, query_options, read_condition
 from pricematch.notebook.sources import CatalogueSource, Image, catalogue_file, image_bytes
 from pricematch.notebook.tables import ShopMatches, ShopPairs, ShopProducts
-from pricematch.pairs.thresholds import Target
 from pricematch.serving.offline_store import with_store_of_catalogue
 from pricematch.serving.results import Matched
 from pricematch.serving.service import Service
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from pricematch.notebook.shop_evaluation import ShopEvaluation, ShopTraining
 
 T = TypeVar("T")
-_PATIENT = {"request_seconds": 3600.0, "follow_seconds": 3600.0}
+_PATIENT: Mapping[str, Any] = {"request_seconds": 3600.0, "follow_seconds": 3600.0, "max_scanned_postings": 10**9}
 """Nobody else waits for an answer, and nobody else changes what is searched."""
 
 
@@ -81,6 +83,8 @@ class Shop:
         limit: int = 10,
         min_probability: float | None = None,
         target: str | None = None,
+        filter: Filter | None = None,  # noqa: A002
+        metadata: Mapping[str, Any] | None = None,
     ) -> ShopMatches:
         """The postings that are the same product as a title, an image, or both.
 
@@ -90,38 +94,64 @@ class Shop:
             limit: matches, at most.
             min_probability: of a match; 0 gives every candidate. None for the threshold of the target.
             target: what the threshold was picked for: `f1`, or a precision such as `precision:0.95`. None for F1.
+            filter: what holds of every match: `seller=acme;price=10..20`, or a mapping as JSON has it.
+            metadata: the query's own, of which a matcher that was taught so compares what is evidence.
         """
         if not title and image is None:
             raise SettingsError("expected a title, an image, or both, got none")
         content = None if image is None else image_bytes(image, self._settings.max_image_bytes)
-        options = _options(limit, min_probability, target)
-        return self._matches(lambda service: service.match(content, title, options))
+        options = query_options(self._settings, limit, min_probability, target, filter)
+        own = NO_METADATA if metadata is None else parse_metadata(dict(metadata), metadata_limits(self._settings))
+        return self._matches(lambda service: service.match(content, title, options, own))
 
     def matches(
-        self, posting_id: str, *, limit: int = 10, min_probability: float | None = None, target: str | None = None
+        self,
+        posting_id: str,
+        *,
+        limit: int = 10,
+        min_probability: float | None = None,
+        target: str | None = None,
+        filter: Filter | None = None,  # noqa: A002
     ) -> ShopMatches:
         """The matches of a posting of the catalogue, itself excluded; the options are those of `match`."""
-        options, wanted = _options(limit, min_probability, target), as_posting_id(posting_id)
+        options, wanted = (
+            query_options(self._settings, limit, min_probability, target, filter),
+            as_posting_id(posting_id),
+        )
         return self._matches(lambda service: service.matches_of(wanted, options))
 
-    def pairs(self, min_probability: float = 0.5) -> ShopPairs:
-        """The candidate pairs of a probability, at least, in the whole catalogue."""
-        _check_probability(min_probability)
+    def pairs(self, min_probability: float = 0.5, *, filter: Filter | None = None) -> ShopPairs:  # noqa: A002
+        """The candidate pairs of a probability, at least, of both of whose postings the filter holds."""
+        check_probability(min_probability)
+        condition = read_condition(self._settings, filter)
 
         def found(matcher: Matcher) -> ShopPairs:
             search = matcher.trained("pairs")
-            return ShopPairs(search.catalogue, search.pairs, min_probability)
+            return ShopPairs(search.catalogue, search.pairs, min_probability, matcher.allowed(condition))
 
         return self._computed(found)
 
-    def clusters(self, *, min_probability: float | None = None, target: str | None = None) -> ShopProducts:
-        """The product of every posting: clusters by average probability, at the threshold of the target or another."""
-        options = _options(1, min_probability, target)
+    def clusters(
+        self,
+        *,
+        min_probability: float | None = None,
+        target: str | None = None,
+        filter: Filter | None = None,  # noqa: A002
+    ) -> ShopProducts:
+        """The product of every posting: clusters by average probability, at the threshold of the target or another.
+
+        Of those that the filter holds of, as if there were no others.
+        """
+        options = query_options(self._settings, 1, min_probability, target, filter)
 
         def found(matcher: Matcher) -> ShopProducts:
             search = matcher.trained("clusters")
-            threshold = search.rule(options.target, options.min_probability).thresholds.match
-            return ShopProducts(search.catalogue, search.clusters.all(max(threshold, LEAST_MEAN)))
+            threshold = max(search.rule(options.target, options.min_probability).thresholds.match, LEAST_MEAN)
+            rows, allowed = search.catalogue.by_id, matcher.allowed(options.filter)
+            if allowed is None:
+                return ShopProducts(search.catalogue, rows, search.clusters.all(threshold))
+            rows = rows[allowed[rows]]
+            return ShopProducts(search.catalogue, rows, search.clusters.among(rows, threshold))
 
         return self._computed(found)
 
@@ -142,7 +172,7 @@ class Shop:
         from pricematch.notebook.shop_evaluation import ShopEvaluation
 
         settings = self._open()
-        options = EvaluateOptions(_signals(settings, signals), None, folds, seed, matcher or self.matcher)
+        options = EvaluateOptions(chosen_signals(settings, signals), None, folds, seed, matcher or self.matcher)
         with late_progress() as late:
             found = in_thread(lambda progress: evaluate(settings, options, progress), late)
         if found.matched is None:
@@ -150,7 +180,13 @@ class Shop:
         return ShopEvaluation(settings, found, found.matched)
 
     def train(
-        self, *, signals: str | None = None, share: float = 1.0, seed: int = 0, force: bool = False
+        self,
+        *,
+        signals: str | None = None,
+        share: float = 1.0,
+        seed: int = 0,
+        force: bool = False,
+        evidence: str | Sequence[str] = (),
     ) -> "ShopTraining":
         """Teach a matcher by the label groups; the shop decides by it then, if it is better than the default one.
 
@@ -162,6 +198,7 @@ class Shop:
             share: of the label groups to learn from; `evaluate` measures on the others.
             seed: of everything drawn.
             force: keep it also where it is no better than the default matcher.
+            evidence: fields of metadata to compare by as well, with their types: `price:number`, `brand.name:text`.
         """
         from pricematch.learning.train_matcher import TrainMatcherOptions, train_matcher
         from pricematch.notebook.shop_evaluation import ShopTraining
@@ -169,7 +206,9 @@ class Shop:
         if not 0 < share <= 1:
             raise SettingsError(f"expected a share of the label groups above 0 and up to 1, got {share!r}")
         settings = self._open()
-        options = TrainMatcherOptions(_signals(settings, signals), share, seed, None, force=force)
+        fields = tuple(map(read_evidence_field, [evidence] if isinstance(evidence, str) else evidence))
+        chosen = chosen_signals(settings, signals)
+        options = TrainMatcherOptions(chosen, share, seed, None, force=force, evidence=fields)
         with late_progress() as late:
             trained = in_thread(lambda progress: train_matcher(settings, options, progress), late)
         if trained.path is not None:
@@ -256,29 +295,3 @@ def load(
 def _check_images(images: "str | PathLike[str] | None") -> None:
     if images is not None and not Path(images).is_dir():
         raise SettingsError(f"expected a folder of images, got {images}, which is not a folder")
-
-
-def _signals(settings: Settings, given: str | None) -> tuple[str, ...]:
-    """The names that are given, or of all signals that the postings have something for."""
-    from pricematch.evaluation.load_features import parse_signals, signals_there
-
-    return signals_there(settings, read_to_learn(settings)) if given is None else parse_signals(given)
-
-
-def _options(limit: int, min_probability: float | None, target: str | None) -> Options:
-    """The options of a query; raises SettingsError."""
-    if limit < 1:
-        raise SettingsError(f"expected a limit of 1 match or more, got {limit}")
-    if min_probability is not None and target is not None:
-        raise SettingsError("expected either min_probability or a target, got both")
-    if min_probability is not None:
-        _check_probability(min_probability)
-    try:
-        return Options(limit, min_probability=min_probability, target=None if target is None else Target.parse(target))
-    except ValueError as error:
-        raise SettingsError(f"target: {error}") from error
-
-
-def _check_probability(probability: float) -> None:
-    if not 0 <= probability <= 1:
-        raise SettingsError(f"expected a probability, 0 to 1, got {probability!r}")

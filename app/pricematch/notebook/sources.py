@@ -3,15 +3,25 @@
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
-from pricematch.catalogue.metadata import METADATA
-from pricematch.errors import CatalogueError, ImageCorrupt, ImageTooLarge, ImageTypeUnsupported, ImageUnavailable
+from pricematch.catalogue.labels import strip_blanks
+from pricematch.catalogue.metadata import METADATA, read_json_value
+from pricematch.errors import (
+    CatalogueError,
+    FieldInvalid,
+    ImageCorrupt,
+    ImageTooLarge,
+    ImageTypeUnsupported,
+    ImageUnavailable,
+)
 from pricematch.formats.atomic_writes import write_whole
+from pricematch.formats.metadata_columns import cell_value, is_metadata_column, put_field
 
 if TYPE_CHECKING:
     from PIL import Image as Pillow
@@ -46,12 +56,13 @@ def catalogue_file(source: CatalogueSource, folder: Callable[[], Path]) -> Path:
     """The file of a catalogue; where there is none, it is written into a folder, as NDJSON.
 
     Raises:
-        CatalogueError: there is no column `posting_id`, or no row, or this is no catalogue.
+        CatalogueError: there is no column `posting_id`, one comes twice, or no row, or this is no catalogue; or the
+            metadata of a row, from 1, are of two minds.
         SettingsError: the file cannot be written.
     """
     if isinstance(source, str | PathLike):
         return Path(source)
-    lines = [json.dumps(row, default=_plain) for row in _rows(source)]
+    lines = [json.dumps(_fields(row, cells), default=_plain) for row, cells in enumerate(_rows(source), start=1)]
     if not lines:
         raise CatalogueError("expected at least one posting, got none")
     path = folder() / "postings.ndjson"
@@ -60,17 +71,17 @@ def catalogue_file(source: CatalogueSource, folder: Callable[[], Path]) -> Path:
 
 
 def _rows(source: Any) -> Iterator[dict[str, Any]]:
-    """The fields of each posting: its cells as text by their columns, and its metadata as an object."""
+    """The cells of each posting by their columns, those that are read."""
     if isinstance(source, Mapping) or hasattr(source, "columns"):
         names = [str(name) for name in (source if isinstance(source, Mapping) else source.columns)]
         _check_columns(names)
-        known = [name for name in COLUMNS if name in names]
+        known = [name for name in names if _is_read(name)]
         columns: list[list[Any]] = [list(source[name]) for name in known]
         if len(set(map(len, columns))) > 1:
             counts = ", ".join(f"{len(column)} of {name}" for name, column in zip(known, columns, strict=True))
             raise CatalogueError(f"expected columns of one length, got {counts}")
         for cells in zip(*columns, strict=True):
-            yield {name: _field(name, cell) for name, cell in zip(known, cells, strict=True)}
+            yield dict(zip(known, cells, strict=True))
         return
     if isinstance(source, bytes) or not isinstance(source, Iterable):
         raise CatalogueError(_not_a_catalogue(source))
@@ -78,30 +89,66 @@ def _rows(source: Any) -> Iterator[dict[str, Any]]:
         if not isinstance(row, Mapping):
             raise CatalogueError(_not_a_catalogue(row))
         _check_columns(list(row))
-        yield {name: _field(name, row[name]) for name in COLUMNS if name in row}
+        yield {name: cell for name, cell in row.items() if _is_read(name)}
 
 
 def _check_columns(names: Sequence[Any]) -> None:
     if _REQUIRED not in names:
         got = ", ".join(map(str, names))[:200] or "none"
         raise CatalogueError(f"expected the column {_REQUIRED} (and perhaps {', '.join(COLUMNS[1:])}), got {got}")
+    if twice := next((name for name in names if _is_read(name) and names.count(name) > 1), None):
+        raise CatalogueError(f"expected each column once, got {twice} twice")
 
 
 def _not_a_catalogue(source: object) -> str:
     return f"expected the path of a CSV file, a data frame, or mappings with posting_id, got {type(source).__name__}"
 
 
-def _field(column: str, cell: Any) -> Any:
-    """A cell as a line of NDJSON has it."""
-    if column != METADATA:
-        return _text(cell)
-    if isinstance(cell, Mapping):
-        return dict(cell)
-    return None if cell is None or _is_missing(cell) else cell
+def _is_read(column: Any) -> bool:
+    return column in COLUMNS or (isinstance(column, str) and is_metadata_column(column))
+
+
+def _fields(row: int, cells: Mapping[str, Any]) -> dict[str, Any]:
+    """Cells as a line of NDJSON has them: texts by their columns, and metadata as an object."""
+    fields = {column: _text(cells[column]) for column in COLUMNS if column in cells and column != METADATA}
+    if any(map(is_metadata_column, cells)):
+        try:
+            fields[METADATA] = _metadata(cells)
+        except FieldInvalid as error:
+            raise CatalogueError(f"row {row}: {error.field}: {error.reason}") from error
+    return fields
+
+
+def _metadata(cells: Mapping[str, Any]) -> Any:
+    """The columns that bring metadata as one object, None where it is empty; raises FieldInvalid.
+
+    Texts are read as those of a CSV file, and what is missing is a field that is not there.
+    """
+    given = {column: cell for column, cell in cells.items() if is_metadata_column(column) and not _is_empty(cell)}
+    whole = given.pop(METADATA, {})
+    if isinstance(whole, str):
+        whole = read_json_value(whole, METADATA)
+    if not isinstance(whole, Mapping):
+        if given:
+            raise FieldInvalid(METADATA, f"expected a mapping, got {type(whole).__name__}")
+        return whole  # whoever reads the file says what is wrong
+    fields = deepcopy(dict(whole)) if given else dict(whole)
+    for column, cell in given.items():
+        put_field(fields, column, cell_value(strip_blanks(cell)) if isinstance(cell, str) else cell)
+    return fields or None
+
+
+def _is_empty(cell: Any) -> bool:
+    """Whether a cell says nothing: it is missing, or a text of blanks."""
+    if isinstance(cell, str):
+        return not strip_blanks(cell)
+    return cell is None or (not isinstance(cell, np.ndarray) and _is_missing(cell))
 
 
 def _plain(value: Any) -> Any:
-    """A value of metadata that is no JSON: a number of NumPy as Python's, and anything else as text."""
+    """A value of metadata that is no JSON: what NumPy has as Python's, and anything else as text."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     return value.item() if isinstance(value, np.generic) else str(value)
 
 

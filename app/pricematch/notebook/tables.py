@@ -140,6 +140,7 @@ class ShopPairs(Table):
         catalogue: that they are of.
         pairs: by its rows.
         min_probability: of a pair, at least.
+        allowed: bool [span], rows of which both ends are; None for any.
 
     Attributes:
         left, right: rows of the catalogue, int32 [m], by posting_id left < right.
@@ -148,8 +149,16 @@ class ShopPairs(Table):
 
     columns = ("left", "right", "probability")
 
-    def __init__(self, catalogue: Catalogue, pairs: ScoredPairs, min_probability: float) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        pairs: ScoredPairs,
+        min_probability: float,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> None:
         kept = pairs.probabilities >= min_probability
+        if allowed is not None:
+            kept &= allowed[pairs.left] & allowed[pairs.right]
         left, right = pairs.left[kept], pairs.right[kept]
         place = np.empty(catalogue.span, np.intp)
         place[catalogue.by_id] = np.arange(len(catalogue.by_id))
@@ -181,14 +190,15 @@ class ShopProducts(Table):
     """The product that each posting is of, in the order of the ids; every posting is of one.
 
     Args:
-        catalogue: all postings.
-        found: their clusters, in the order of their ids.
+        catalogue: that they are of.
+        rows: of the postings, in the order of their ids.
+        found: their clusters, in the same order.
     """
 
     columns = ("posting_id", "title", "product", "postings", "cohesion")
 
-    def __init__(self, catalogue: Catalogue, found: CohesiveClusters) -> None:
-        self._postings = list(catalogue.select(catalogue.by_id))
+    def __init__(self, catalogue: Catalogue, rows: NDArray[np.integer], found: CohesiveClusters) -> None:
+        self._postings = list(catalogue.select(rows))
         labels = found.assignment.labels
         alone = labels < 0
         numbers = np.where(alone, len(found.cohesion) + np.cumsum(alone), labels)

@@ -14,7 +14,8 @@ from pricematch.encoding.versions import CNN
 from pricematch.errors import ArtefactError, PricematchError, RuntimeMissing, SettingsError
 from pricematch.formats.default_matcher import DEFAULT, NAME, DefaultManifest, read_default
 from pricematch.formats.manifest import Artefact, find, verify, versions
-from pricematch.formats.matcher_files import LoadedMatcher, load_matcher, read_manifest, read_matcher
+from pricematch.formats.matcher_files import LoadedMatcher, load_matcher, read_matcher
+from pricematch.formats.matcher_manifest import read_manifest
 from pricematch.progress import Progress
 from pricematch.settings import ENCODERS, EncoderName, Settings
 from pricematch.store.sqlite.store import DATABASE, open_store

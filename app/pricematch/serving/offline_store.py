@@ -1,12 +1,15 @@
 """Which store answers questions about a catalogue file without being served over HTTP."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import closing
 
+from pricematch.catalogue.fields import Field
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.formats.atomic_writes import make_folder
 from pricematch.formats.manifest import digest_of_file
+from pricematch.formats.matcher_files import evidence_of
 from pricematch.serving.initial_load import loaded_from
 from pricematch.settings import Settings
 from pricematch.store.folder import PRIVATE_FOLDER
@@ -19,7 +22,8 @@ _OWN = "shown"
 def with_store_of_catalogue(settings: Settings, posting_id: str | None = None) -> Settings:
     """Settings whose data folder is the store that was filled from the catalogue file, or a folder of our own below it.
 
-    A store that was never filled is left to the service, which would go on serving what we filled it with.
+    A store that was never filled is left to the service, which would go on serving what we filled it with. In one of
+    our own the fields that the matcher compares by are declared as evidence.
 
     Args:
         settings: where catalogue and data folder are.
@@ -28,6 +32,7 @@ def with_store_of_catalogue(settings: Settings, posting_id: str | None = None) -
     Raises:
         CatalogueError: bad rows.
         PostingNotFound: the file has no posting with this id.
+        ArtefactError: the manifest of the matcher is damaged.
     """
     digest = digest_of_file(settings.catalogue)
     if (settings.data / DATABASE).exists():
@@ -44,4 +49,18 @@ def with_store_of_catalogue(settings: Settings, posting_id: str | None = None) -
             shutil.rmtree(other)
     for folder in (settings.data, settings.data / _OWN):
         make_folder(folder, PRIVATE_FOLDER)
-    return settings.model_copy(update={"data": data})
+    own = settings.model_copy(update={"data": data})
+    _declare(own, evidence_of(settings, settings.matcher))
+    return own
+
+
+def _declare(settings: Settings, fields: Sequence[Field]) -> None:
+    """Let these be the declared fields of a store of our own."""
+    if not fields and not (settings.data / DATABASE).exists():
+        return
+    with closing(open_store(settings.data)) as store:
+        for field in store.fields.fields():
+            if field not in fields:
+                store.fields.undeclare(field.name)
+        for field in fields:
+            store.fields.declare(field, max(len(fields), settings.max_declared_fields))

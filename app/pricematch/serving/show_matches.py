@@ -2,20 +2,26 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from pricematch.catalogue.filter_text import read_filter
+from pricematch.catalogue.filters import POSTING_ID, both, none_of, value_of
 from pricematch.catalogue.postings import Posting, as_posting_id
 from pricematch.encoding.decoder import decoder
 from pricematch.encoding.ingest import chunks
 from pricematch.encoding.ports import Pixels
 from pricematch.errors import SettingsError
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.products import clustered
 from pricematch.matching.queries import Match, Options, Result
 from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
+from pricematch.serving.exclusions import PRODUCT, read_exclusions
 from pricematch.serving.offline_store import with_store_of_catalogue
 from pricematch.serving.service import Service
 from pricematch.serving.startup import started
@@ -27,6 +33,22 @@ _FRAMES = {True: "#1b7f4b", False: "#b3261e", None: None}
 _WORDS = {True: ", same group", False: ", another group", None: ""}
 _GREY = 232
 _ANY = -1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Which matches are wanted.
+
+    Attributes:
+        filter: what holds of each, in short form or JSON; None for anything.
+        exclude: what none shares with the posting: names of fields or `product`, with commas between; None for nothing.
+    """
+
+    filter: str | None = None
+    exclude: str | None = None
+
+
+ANY = Narrowed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +83,7 @@ def show_matches(
     min_probability: float | None,
     output: Path | None,
     progress: Progress,
+    narrowed: Narrowed = ANY,
 ) -> Shown:
     """Find a posting's matches as the service does, and draw them.
 
@@ -75,9 +98,11 @@ def show_matches(
         min_probability: decides instead of a target.
         output: the image to write; None for none.
         progress: called with what is being done.
+        narrowed: which matches are wanted.
 
     Raises:
         PostingNotFound: no posting has this id.
+        FilterInvalid: the filter or the exclusions cannot be read.
         SettingsError: the image cannot be written, there are no images to draw, or the target is none.
         RequestUnanswerable: a target or a probability is given, and there is no matcher or no such target.
         PricematchError: as `startup.start`.
@@ -86,13 +111,22 @@ def show_matches(
 
     if output is not None:
         check_output(output)
-    options = Options(count, target=_parsed(target), min_probability=min_probability)
+    held = None if narrowed.filter is None else read_filter(narrowed.filter, settings.max_filter_bytes)
+    unlike = () if narrowed.exclude is None else read_exclusions(narrowed.exclude)
+    options = Options(count, target=_parsed(target), min_probability=min_probability, filter=held)
     wanted = as_posting_id(posting_id)
-    return asyncio.run(_shown(with_store_of_catalogue(settings, wanted), wanted, options, output, progress))
+    # nobody else waits meanwhile
+    stored = with_store_of_catalogue(settings, wanted).model_copy(update={"max_scanned_postings": sys.maxsize})
+    return asyncio.run(_shown(stored, wanted, options, unlike, output, progress))
 
 
 async def _shown(
-    settings: Settings, posting_id: str, options: Options, output: Path | None, progress: Progress
+    settings: Settings,
+    posting_id: str,
+    options: Options,
+    exclude: Sequence[str],
+    output: Path | None,
+    progress: Progress,
 ) -> Shown:
     service = Service(settings)
     async with started(service, progress, serve=False) as opening:
@@ -102,7 +136,11 @@ async def _shown(
             _log.warning("no matcher: similarity decides, since the setting matcher is none")
         if matcher.probability is None and options.target is None and options.min_probability is None:
             options = replace(options, min_similarity=_ANY)
-        result = (await service.matches_of(posting_id, options)).result
+        if PRODUCT in exclude:
+            others = none_of(POSTING_ID, [value_of(it) for it in _with_product_of(matcher, posting_id)])
+            options = replace(options, filter=both(options.filter, *others))
+        fields = [name for name in exclude if name != PRODUCT]
+        result = (await service.matches_of(posting_id, options, fields)).result
         query = matcher.catalogue.posting(posting_id)
         postings = [matcher.catalogue.posting(match.posting_id) for match in result.matches]
         found = [
@@ -117,6 +155,13 @@ async def _shown(
             images = {it.posting_id: await _image(service, it.posting_id) for it in (query, *postings) if it.image}
             _draw(settings, query, found, images, output)
         return Shown(query, found, result)
+
+
+def _with_product_of(matcher: Matcher, posting_id: str) -> Sequence[str]:
+    """The ids of all postings of a posting's product, which nobody keeps here; raises MatcherNeeded."""
+    partition = clustered(matcher.trained("a product"))
+    number = int(partition.numbers[matcher.catalogue.row(posting_id)])
+    return matcher.catalogue.ids_of(partition.rows_of([number]))
 
 
 def _parsed(target: str | None) -> Target | None:
