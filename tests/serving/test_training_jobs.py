@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from pricematch.api.keys import SCOPES, new_key
 from pricematch.catalogue.feedback import NO_FEEDBACK
 from pricematch.catalogue.postings import Catalogue
 from pricematch.catalogue.records import FeedbackChange, Put
@@ -145,6 +146,25 @@ def test_what_waits_is_cancelled_and_what_runs_is_ended(start: Callable[..., Tes
     assert client.delete(first).json()["cancelling"]
     assert ended(client, first)["state"] == "cancelled"
     assert client.get("/review").status_code == 200
+
+
+def test_a_training_is_ended_by_the_scope_that_begins_it(start: Callable[..., TestClient]) -> None:
+    """While it runs and once it has ended; imports are ended by scope write."""
+    keys = {scope: new_key(scope, scope) for scope in SCOPES}
+    client = start(HANGS, api_keys=SecretStr(",".join(kept.line() for _, kept in keys.values())))
+    client.headers["X-API-Key"] = keys["admin"][0]
+    path, writer = train(client), {"X-API-Key": keys["write"][0]}
+    assert_problem(client.delete(path, headers=writer), 403, "forbidden")
+    eventually(lambda: client.get(path).json()["state"] == "running")
+    assert_problem(client.delete(path, headers={"Authorization": f"Bearer {keys['write'][0]}"}), 403, "forbidden")
+    client.delete(path)
+    assert ended(client, path)["state"] == "cancelled"
+    assert_problem(client.delete(path, headers=writer), 403, "forbidden")
+    assert client.delete(path).json()["removed"]
+    assert_problem(client.delete(path, headers=writer), 404, "job-not-found")
+    sent = client.post("/postings/import", files={"postings": b"posting_id,image,title\na,,kopi\n"}, headers=writer)
+    assert sent.status_code == 202, sent.text
+    assert client.delete(sent.headers["location"], headers=writer).status_code == 200
 
 
 def test_imports_go_on_while_a_matcher_is_trained(start: Callable[..., TestClient]) -> None:

@@ -102,7 +102,7 @@ class Guard:
     """
 
     def __init__(self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keys = keys
+        self._keys, self.check_scope = keys, keys.check_scope
         self._requests = Rates(settings.requests_per_second, settings.requests_at_once, clock)
         self._refused = Rates(settings.refusals_per_second, settings.refusals_at_once, clock)
         per_second, burst = settings.refusals_per_second * _ALL_TIMES, settings.refusals_at_once * _ALL_TIMES
@@ -252,6 +252,12 @@ class _Needs:
         return _admit(self.scope, request, bearer, header)
 
 
+async def _scope_check(request: Request, bearer: _Bearer, header: _Header) -> Callable[[Scope], None]:
+    state: State = request.state.app
+    key = header if bearer is None else bearer.credentials
+    return lambda scope: state.guard.check_scope(key, scope)
+
+
 class _NeedsKeyOrSignature:
     """Lets requests for an image through whose key covers reading, or whose address is signed; whether it is."""
 
@@ -287,5 +293,7 @@ ADMIN: Any = Depends(_Needs("admin"))
 READ_IMAGE: Any = Depends(_NeedsKeyOrSignature())
 Signed = Annotated[bool, READ_IMAGE]
 OPEN: Any = Depends(_NeedsNothing())
+ScopeCheck = Annotated[Callable[[Scope], None], Depends(_scope_check)]
+"""Raises Forbidden where the request's key does not cover a scope, for what only the answer to it tells."""
 Writer = Annotated[str | None, WRITE]
 """The name of the key of a request that changes something; None where none is needed."""

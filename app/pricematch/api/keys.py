@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from pricematch.errors import SettingsError
+from pricematch.errors import Forbidden, SettingsError
 from pricematch.settings import Settings
 
 Scope: TypeAlias = Literal["read", "write", "admin"]
@@ -112,6 +112,13 @@ class KeyRing:
         if self.required and not keys:
             raise SettingsError("expected a key at least, got none")
         self._keys = tuple(keys) if self.required else ()
+
+    def check_scope(self, key: str | None, scope: Scope) -> None:
+        """Raise Forbidden where the key of a request that was let through does not cover another scope, too."""
+        known = None if key is None or not self.required else self.find(key)
+        if self.required and (known is None or not known.covers(scope)):
+            got = "one that is not known any more" if known is None else f"one of scope {known.scope}"
+            raise Forbidden(f"this takes a key of scope {scope}, got {got}")
 
     def find(self, key: str) -> ApiKey | None:
         """Which key this is, if it is one; every key is compared, so that the time tells nothing."""

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 
 from pricematch.api.bodies import described
 from pricematch.api.content import JSON, read_json
-from pricematch.api.dependencies import ADMIN, READ, WRITE, LinksDep, ReadyService
+from pricematch.api.dependencies import ADMIN, READ, WRITE, LinksDep, ReadyService, ScopeCheck
 from pricematch.api.idempotency import ONCE
 from pricematch.api.problems import responses
 from pricematch.api.schemas.jobs import (
@@ -20,6 +20,7 @@ from pricematch.api.schemas.jobs import (
     job_fields,
     whole_job_fields,
 )
+from pricematch.serving.training_jobs import TRAIN_MATCHER
 
 router = APIRouter(tags=["jobs"])
 _MAX_PAGE, _MAX_PROBLEMS = 100, 1000
@@ -90,7 +91,9 @@ async def job(job_id: _JobId, service: ReadyService) -> WholeJobOut:
 @router.delete(
     "/jobs/{job_id}", operation_id="endJob", dependencies=[WRITE], responses=responses(404, 422, 500, 503, 507)
 )
-async def end(job_id: _JobId, service: ReadyService) -> EndedJobOut:
-    """Cancel a job, or forget one that has ended; what it has stored stays."""
+async def end(job_id: _JobId, service: ReadyService, check_scope: ScopeCheck) -> EndedJobOut:
+    """Cancel a job, or forget one that has ended; what it has stored stays. A training takes scope `admin`."""
+    begun, _ = await service.job(job_id, 0)
+    check_scope("admin" if begun.kind == TRAIN_MATCHER else "write")
     found, removed = await service.end_job(job_id)
     return EndedJobOut.model_validate({**job_fields(found), "removed": removed})
