@@ -1,8 +1,9 @@
 """What holds for every route: the path prefix, HEAD and OPTIONS, and that no query parameter is ignored."""
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
@@ -18,12 +19,14 @@ from pricematch.errors import SettingsError
 _NOT_ALLOWED = 405
 _HEAD = "pricematch.head"
 _MAX_FAULTS = 10
+_SLASH = re.compile(rb"%2[fF]")
 
 
 class EveryRoute:
     """ASGI middleware: HEAD is answered as GET without a body, OPTIONS with `Allow`, which is complete for 405 too.
 
     A query parameter that the route does not declare, or that comes twice, is answered 422 before anything is done.
+    A slash that is percent-encoded is part of a parameter of the path, which can have none, and no end of it.
     Below a root path a request is the same whether the proxy strips that path or passes it on.
 
     Args:
@@ -40,7 +43,7 @@ class EveryRoute:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        placed = scope if scope["path"] == "*" else {**scope, **self._place(scope["path"])}
+        placed = scope if scope["path"] == "*" else {**scope, **self._place(_with_encoded_slashes(scope))}
         if scope["method"] == "OPTIONS" and (allowed := self._allowed(placed)):
             await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
             return
@@ -65,7 +68,9 @@ class EveryRoute:
     def _place(self, path: str) -> dict[str, str]:
         """Path and root path as ASGI has them: the one begins with the other."""
         root = self._root_path
-        return {"root_path": root, "path": path if f"{path}/".startswith(f"{root}/") else root + path} if root else {}
+        if not root:
+            return {"path": path}
+        return {"root_path": root, "path": path if f"{path}/".startswith(f"{root}/") else root + path}
 
     def _allowed(self, scope: Scope) -> str:
         """The methods that a path takes, as `Allow` has them; of `*` all, "" of a path that is not served."""
@@ -112,6 +117,14 @@ def check_root_path(root_path: str, routes: Sequence[BaseRoute]) -> None:
 
 def _fault(name: str, message: str) -> Fault:
     return Fault(location=f"query.{name}", message=message)
+
+
+def _with_encoded_slashes(scope: Scope) -> str:
+    """The path, with a character that nothing may have in place of slashes that were percent-encoded."""
+    path, raw = str(scope["path"]), bytes(scope.get("raw_path") or b"")
+    if _SLASH.search(raw) and unquote(raw.decode("latin-1")) == path:
+        return unquote(_SLASH.sub(b"%00", raw).decode("latin-1"))
+    return path
 
 
 def _matched(route: RouteContext, scope: Scope) -> Match:
