@@ -158,7 +158,21 @@ def cluster(
         LimitExceeded: more pairs than `max_pairs` are within eps.
         FieldNotDeclared: the filter would look into too many postings.
     """
-    options = _filtered(matcher, options)
+    if options.posting_ids == "all" and options.filter is not None and not images:
+        kept: tuple[Clusters, Decision] = matcher.kept_clusters.get(
+            options, lambda: _cluster(matcher, _filtered(matcher, options), (), ())
+        )
+        return kept
+    return _cluster(matcher, _filtered(matcher, options), images, metadata)
+
+
+def _cluster(
+    matcher: Matcher,
+    options: ClusterOptions,
+    images: Sequence[ImageFeatures | ImageError],
+    metadata: Sequence[Metadata],
+) -> tuple[Clusters, Decision]:
+    """The clusters of postings that were chosen, and of images; raises as `cluster`."""
     if options.method == "matcher":
         by_probability = matcher.trained("method matcher")
         rule = by_probability.rule(options.target, options.min_probability)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from pricematch.catalogue.filters import Filter
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
+from pricematch.matching.last_results import LastResults
 from pricematch.matching.made_features import MadeFeatures
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Decision, Evidence, Match, Matches, Options, Query, Result
@@ -33,6 +35,7 @@ from pricematch.matching.similarity_matches import similar_to, similar_to_postin
 from pricematch.matching.stock_images import StockImages
 
 _KEPT_MASKS = 8
+_KEPT_CLUSTERS = 4
 _AT_ONCE = 256
 """Rows that are compared all with all."""
 
@@ -160,6 +163,11 @@ class Matcher:
     @cached_property
     def _masks(self) -> Callable[[Filter], NDArray[np.bool_]]:
         return lru_cache(_KEPT_MASKS)(lambda condition: self.fields.mask(condition, self.catalogue))
+
+    @cached_property
+    def kept_clusters(self) -> LastResults[Any]:
+        """The last clusters of all postings that a filter holds of, from which their pages are cut."""
+        return LastResults(_KEPT_CLUSTERS)
 
     def encoder(self, name: str | None, what: str) -> SimilaritySearch:
         """The embeddings by the named encoder, or by the default one.
