@@ -89,14 +89,14 @@ def test_declarations_are_taken_when_all_is_read_anew() -> None:
     shop.snapshots.rebuild()
     assert not shop.snapshots.current.matcher.outdated
     for others in ([Field("price", "number")], [Field("brand", "text", evidence=True)]):
-        assert not shop.snapshots.declare(others).matcher.outdated
-    assert shop.snapshots.declare([PRICE]).matcher.outdated
+        assert not shop.snapshots.declare(others.copy).matcher.outdated
+    assert shop.snapshots.declare(lambda: [PRICE]).matcher.outdated
     assert min(probabilities(shop).values()) > 0.5
     shop.declared = (PRICE,)
     shop.snapshots.rebuild()
     assert not shop.snapshots.current.matcher.outdated
     assert probabilities(shop)["c"] < 0.5
-    assert shop.snapshots.declare([]).matcher.outdated
+    assert shop.snapshots.declare(list).matcher.outdated
 
 
 # --- stores that are served ----------------------------------------------------------------------------------------

@@ -161,6 +161,19 @@ class Fields:
         }
         return replace(self, declared={it.name: it for it in declared}, columns=columns)
 
+    def declaring_as(self, built: "Fields", before: Catalogue, catalogue: Catalogue) -> "Fields | None":
+        """The same with the declared fields of others, which were built for an earlier catalogue.
+
+        None where the catalogue does not descend from that one, so that they have to be built anew.
+        """
+        if (rows := catalogue.changed_since(before)) is None:
+            return None
+        columns = {
+            name: self.columns.get(name) or column.with_rows(rows, _by_row(catalogue, name))
+            for name, column in built.columns.items()
+        }
+        return replace(self, declared=built.declared, columns=columns)
+
     def changed(self, rows: NDArray[np.integer], catalogue: Catalogue) -> "Fields":
         """The same once some rows of a catalogue have other values, or are new."""
         columns = {name: column.with_rows(rows, _by_row(catalogue, name)) for name, column in self.columns.items()}

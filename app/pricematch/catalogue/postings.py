@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.metadata import NO_METADATA, Metadata
+from pricematch.catalogue.rows import NOWHERE, Chunks, RowLog
 from pricematch.errors import CatalogueError, PostingNotFound
 
 POSTING_ID_RULE = (
@@ -22,9 +23,6 @@ MAX_IMAGES = 8
 """Images of a posting."""
 MAX_LABEL_CHARS = 256
 """Characters of a label group that is stored."""
-_NOWHERE = -1
-_CHUNK = 256
-"""Rows that are copied together where one of them gets other metadata."""
 _ASCII_ID = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.:@+~ -]*[A-Za-z0-9_.:@+~-])?")
 _SIGNS = frozenset("_.:@+~- ")
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
@@ -106,7 +104,7 @@ class Catalogue:
     """
 
     def __init__(self, postings: Sequence[Posting]) -> None:
-        self._log, self._postings = _Log(postings), _Chunks.of(postings)
+        self._log, self._postings = RowLog([it.posting_id for it in postings]), Chunks.of(postings)
         self._span = len(self._log.previous)
         self.alive: NDArray[np.bool_] = np.ones(self._span, np.bool_)
         """bool [span], which rows hold a posting of this catalogue."""
@@ -202,7 +200,8 @@ class Catalogue:
         """
         gone = [self._find(posting_id) for posting_id in (*removed, *(posting.posting_id for posting in put))]
         changed: Catalogue = Catalogue.__new__(Catalogue)
-        changed._log, changed._postings = self._log.extended(put, self._span), self._postings.extended(put)
+        changed._log = self._log.extended([it.posting_id for it in put], self._span)
+        changed._postings = self._postings.extended(put)
         changed._span = self._span + len(put)
         changed.alive = np.concatenate([self.alive, np.ones(len(put), np.bool_)])
         changed.alive[[row for row in gone if row is not None]] = False
@@ -218,73 +217,15 @@ class Catalogue:
         )
         return changed
 
+    def changed_since(self, earlier: "Catalogue") -> NDArray[np.intp] | None:
+        """The rows that an earlier catalogue had not, or with other metadata, ascending; None where none descends."""
+        return self._postings.unlike(earlier._postings) if self._log is earlier._log else None
+
     def _find(self, posting_id: str) -> int | None:
-        row = self._log.latest.get(posting_id, _NOWHERE)
+        row = self._log.latest.get(posting_id, NOWHERE)
         while row >= self._span:  # of a later catalogue
             row = self._log.previous[row]
-        return row if row != _NOWHERE and self.alive[row] else None
-
-
-class _Chunks:
-    """Postings by row. Immutable: a change copies the chunks that it is in, and shares the others.
-
-    Args:
-        chunks: of `_CHUNK` postings each, but for the last.
-    """
-
-    __slots__ = ("_chunks",)
-
-    def __init__(self, chunks: tuple[tuple[Posting, ...], ...]) -> None:
-        self._chunks = chunks
-
-    @classmethod
-    def of(cls, postings: Sequence[Posting]) -> "_Chunks":
-        """Those of some postings."""
-        return cls(tuple(tuple(postings[first : first + _CHUNK]) for first in range(0, len(postings), _CHUNK)))
-
-    def __getitem__(self, row: int) -> Posting:
-        return self._chunks[row // _CHUNK][row % _CHUNK]
-
-    def extended(self, postings: Sequence[Posting]) -> "_Chunks":
-        """With some more behind the last."""
-        full = len(self._chunks) - bool(self._chunks and len(self._chunks[-1]) < _CHUNK)
-        begun = [posting for chunk in self._chunks[full:] for posting in chunk]
-        return _Chunks(self._chunks[:full] + _Chunks.of([*begun, *postings])._chunks)
-
-    def replaced(self, postings: Mapping[int, Posting]) -> "_Chunks":
-        """With others in some rows."""
-        copies: dict[int, list[Posting]] = {}
-        for row, posting in postings.items():
-            number = int(row) // _CHUNK
-            copies.setdefault(number, list(self._chunks[number]))[row % _CHUNK] = posting
-        chunks = list(self._chunks)
-        for number, copy in copies.items():
-            chunks[number] = tuple(copy)
-        return _Chunks(tuple(chunks))
-
-
-class _Log:
-    """The rows that all catalogues of one descent have had, by the ids of their postings.
-
-    Attributes:
-        latest: last row of each id.
-        previous: by row, the row that the id had before; `_NOWHERE` for none.
-    """
-
-    def __init__(self, postings: Sequence[Posting]) -> None:
-        self.latest = {posting.posting_id: row for row, posting in enumerate(postings)}
-        self.previous = [_NOWHERE] * len(postings)
-
-    def extended(self, postings: Sequence[Posting], span: int) -> "_Log":
-        """Itself with more rows; raises ValueError if it has been extended beyond a span."""
-        if len(self.previous) != span:
-            raise ValueError(
-                f"expected the newest catalogue, got one of {span} rows where there are {len(self.previous)}"
-            )
-        for row, posting in enumerate(postings, start=span):
-            self.previous.append(self.latest.get(posting.posting_id, _NOWHERE))
-            self.latest[posting.posting_id] = row
-        return self
+        return row if row != NOWHERE and self.alive[row] else None
 
 
 def decode_byte_escapes(title: str) -> str:

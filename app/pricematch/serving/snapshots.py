@@ -115,7 +115,7 @@ class Snapshots:
     ) -> None:
         self._store, self._feed, self._images, self._build = store, feed, images, build
         self._few, self._keeper = few, keeper
-        self._lock, self._next, self._encoding = Lock(), Lock(), RLock()
+        self._lock, self._next, self._encoding, self._declaring = Lock(), Lock(), RLock(), Lock()
         self._watchers: tuple[Callable[[], None], ...] = ()
         self._current = self._partitioned(first or build())
         if self._current.anew:
@@ -146,14 +146,19 @@ class Snapshots:
         with self._turn():
             return self._serve(self._adopted(self._followed(self._current, self._build, written)))
 
-    def declare(self, fields: Sequence[Field]) -> Snapshot:
-        """Have columns of these fields and no others, as they are declared in the store: no answer changes by that.
+    def declare(self, declared: Callable[[], Sequence[Field]]) -> Snapshot:
+        """Have columns of the fields that are declared in the store, and no others: no answer changes by that.
 
-        Evidence is compared once all is read anew.
+        They are built while others follow. Evidence is compared once all is read anew.
         """
-        with self._turn():
-            if list(self._current.matcher.fields.declared.values()) != list(fields):
-                self._current = replace(self._current, matcher=self._current.matcher.with_fields(fields))
+        with self._declaring:
+            fields = declared()  # nobody's here are older than what somebody else has declared
+            while list((before := self._current.matcher).fields.declared.values()) != list(fields):
+                built = before.with_fields(fields).fields
+                with self._turn():
+                    matcher = self._current.matcher
+                    if (found := matcher.fields.declaring_as(built, before.catalogue, matcher.catalogue)) is not None:
+                        self._current = replace(self._current, matcher=replace(matcher, fields=found))
             return self._current
 
     def complete(self) -> Snapshot:

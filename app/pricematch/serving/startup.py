@@ -115,7 +115,7 @@ class ServedCatalogue:
             PricematchError: something cannot be done now; what is served stays.
         """
         self.snapshots.complete()
-        current = self.snapshots.declare(self.store.fields.fields())
+        current = self.snapshots.declare(self.store.fields.fields)
         served = current.matcher.catalogue
         with self._activating:
             active, before = self._activated(), self._active

@@ -21,7 +21,7 @@ class FieldVerbs(Verbs):
 
         def declare() -> Declared:
             new = backend.fields.declare(field, self.settings.max_declared_fields)
-            snapshot = backend.intake.snapshots.declare(backend.fields.fields())
+            snapshot = backend.intake.snapshots.declare(backend.fields.fields)
             counts = {it.field.name: it for it in field_counts(snapshot.matcher)}
             return Declared(counts.get(field.name, FieldCounts(field, 0, 0)), new)  # else it has gone meanwhile
 
@@ -34,6 +34,6 @@ class FieldVerbs(Verbs):
         def undeclare() -> None:
             if not backend.fields.undeclare(name):
                 raise FieldNotFound(name)
-            backend.intake.snapshots.declare(backend.fields.fields())
+            backend.intake.snapshots.declare(backend.fields.fields)
 
         await self._workers.store(undeclare)
