@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import Put
 from pricematch.serving.filtered_pages import field_counts
-from pricematch.serving.snapshots import Snapshots
 from tests.support.product_shop import ProductShop, hashed, in_memory
 
 PRICE, SELLER = Field("price", "number"), Field("seller", "text")
@@ -91,19 +90,24 @@ def test_columns_that_are_there_stay_and_others_go(shop: ProductShop) -> None:
 
 
 def test_the_last_declaration_holds(shop: ProductShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who builds longer does not put back what somebody else has declared otherwise since."""
-    declared = [PRICE]
-    snapshots: Snapshots = shop.snapshots
-    later = Thread(target=lambda: snapshots.declare(lambda: list(declared)))
+    """Who waits for another's columns reads what is declared once it is its turn."""
+    declared, read = [PRICE], Event()
 
-    def withdraw() -> None:
-        declared[:] = [SELLER]
+    def told() -> Sequence[Field]:
+        read.set()
+        return list(declared)
+
+    later = Thread(target=lambda: shop.snapshots.declare(told))
+
+    def declare_otherwise() -> None:
         later.start()
+        read.wait(0.2)
+        declared[:] = [SELLER]
 
-    meanwhile(monkeypatch, withdraw)
-    snapshots.declare(lambda: list(declared))
+    meanwhile(monkeypatch, declare_otherwise)
+    shop.snapshots.declare(lambda: list(declared))
     later.join(60)
-    assert list(snapshots.current.matcher.fields.declared.values()) == [SELLER]
+    assert list(shop.snapshots.current.matcher.fields.declared.values()) == [SELLER]
 
 
 @pytest.mark.parametrize("seed", range(4))
