@@ -90,7 +90,7 @@ def test_a_page_has_what_was_put_decided_and_clustered(client: TestClient) -> No
     }
     assert (verdict["first"], verdict["second"], verdict["verdict"]) == ("a", "c", "different")
     assert (gone["posting_id"], gone["posting"]) == ("d", None)
-    assert (body["catalogue_version"], body["next_since"], body["more"]) == (12, "12", False)
+    assert (body["catalogue_version"], body["next_since"], body["more"]) == (12, "12@55555555", False)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 9, 10, 1000])
@@ -113,7 +113,7 @@ def test_only_the_kinds_that_are_wanted_come(client: TestClient, kinds: str) -> 
     whole = changes(client)["changes"]
     body = changes(client, kinds=kinds)
     assert body["changes"] == [it for it in whole if it["kind"] in wanted]
-    assert body["next_since"] == "12"
+    assert body["next_since"] == "12@55555555"
 
 
 def test_what_is_told_is_answered_from_then_on(shop: ProductShop, client: TestClient) -> None:
@@ -231,7 +231,7 @@ def test_a_request_that_waits_is_answered_by_a_write(
 
 def test_a_request_that_waits_in_vain_is_answered_with_an_empty_page(client: TestClient) -> None:
     body = changes(client, since=12, wait=0.01)
-    assert (body["changes"], body["next_since"]) == ([], "12")
+    assert (body["changes"], body["next_since"]) == ([], "12@55555555")
 
 
 def test_what_is_there_is_not_waited_for(client: TestClient) -> None:
@@ -271,6 +271,22 @@ def test_head_of_a_stream_ends(client: TestClient) -> None:
     assert response.headers["content-type"].startswith("text/event-stream")
     assert client.head("/v1/changes").status_code == 200
     assert waiting(client, 0)
+
+
+def test_a_position_of_another_store_is_answered_as_lost_history(client: TestClient) -> None:
+    """Of a page as of a stream; with the store's own, or none, it goes on."""
+    asked: list[dict[str, Any]] = [
+        {"params": {"since": "5@00000000"}},
+        {"headers": {**EVENTS, "Last-Event-ID": "3:5@00000000"}},
+    ]
+    for given in asked:
+        lost = client.get("/v1/changes", **given)
+        assert_problem(lost, 410, "history-lost")
+        assert lost.json()["start_at"] == 12
+    for since in ("5@55555555", "5"):
+        assert changes(client, since=since)["changes"] == changes(client, since=5)["changes"]
+    for wrong in ("5@", "5@5", "5@5555555G", "@55555555"):
+        assert_problem(client.get("/v1/changes", params={"since": wrong}), 422, "invalid-request")
 
 
 def test_a_stream_takes_no_wait_and_no_other_id(client: TestClient) -> None:

@@ -87,3 +87,41 @@ def test_pages_go_on_with_empty_ones_until_the_end() -> None:
         assert (await readers.page(pages_of(versions), Position(2), SAFETY_SECONDS)).page.changes == []
 
     asyncio.run(run())
+
+
+def test_readers_that_ask_the_same_share_one_read() -> None:
+    """Who asks otherwise, or later, has one of their own; what fails, fails for all, and who hangs up stops nobody."""
+    reads, go = list[str](), dict[str, asyncio.Event]()
+
+    async def read(asked: str) -> FeedPage:
+        reads.append(asked)
+        await go.setdefault(asked, asyncio.Event()).wait()
+        if asked == "bad":
+            raise Overloaded("no")
+        return FeedPage(1, Position(0), [], Position(len(reads)), more=False)
+
+    async def run() -> None:
+        readers = ChangeReaders(9, Arrivals())
+
+        def ask(asked: str) -> asyncio.Task[FeedPage]:
+            return asyncio.create_task(readers.shared(asked, lambda: read(asked)))
+
+        async with asyncio.timeout(SAFETY_SECONDS):
+            tasks = [ask(asked) for asked in ("a", "a", "b", "a", "bad", "bad")]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert reads == ["a", "b", "bad"]
+            tasks[0].cancel()
+            for event in go.values():
+                event.set()
+            found = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(found[0], asyncio.CancelledError)
+        assert found[1] is found[3]
+        assert found[1] is not found[2]
+        assert isinstance(found[4], Overloaded)
+        assert isinstance(found[5], Overloaded)
+        await asyncio.sleep(0)
+        await ask("a")
+        assert reads == ["a", "b", "bad", "a"]
+
+    asyncio.run(run())

@@ -48,6 +48,7 @@ from pricematch.errors import (
     BatchNotFound,
     ConditionFailed,
     FieldInvalid,
+    HistoryLost,
     ImageUnavailable,
     LimitExceeded,
     PostingNotFound,
@@ -71,6 +72,10 @@ def _alone(
             return method(self, *args, **kwargs)
 
     return alone
+
+
+IDENTITY = "5" * 32
+"""Of every store in memory."""
 
 
 @dataclass
@@ -201,9 +206,12 @@ class MemoryStore:
         kinds: frozenset[ChangeKind] = EVERY_KIND,
         upto: int | None = None,
     ) -> FeedPage:
+        end = self.latest if upto is None else min(upto, self.latest)
+        if not since.is_of(IDENTITY):
+            raise HistoryLost("the position is one of another store", end)
         if since.knows_gone > self.latest:
             raise VersionUnknown(since.knows_gone, self.latest)
-        since, end = since.beginning(self.latest), self.latest if upto is None else min(upto, self.latest)
+        since = since.beginning(self.latest, IDENTITY)
         every: Mapping[ChangeKind, Iterable[Change]] = {
             "posting": self.postings.values(),
             "feedback": self.said.values(),

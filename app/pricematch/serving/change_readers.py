@@ -1,13 +1,13 @@
 """Whoever reads the changes of a served catalogue: each gets a page, or waits until there is one."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from pricematch.catalogue.feed import Position
+from pricematch.catalogue.feed import FeedPage, Position
 from pricematch.errors import Overloaded
 from pricematch.serving.results import ChangesRead
 
@@ -80,6 +80,7 @@ class ChangeReaders:
 
     def __init__(self, most: int, arrivals: Arrivals) -> None:
         self._most, self._arrivals, self._count = most, arrivals, 0
+        self._reading: dict[Hashable, asyncio.Task[FeedPage]] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -116,6 +117,18 @@ class ChangeReaders:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await arrival.wait()
+
+    async def shared(self, asked: Hashable, read: Callable[[], Coroutine[Any, Any, FeedPage]]) -> FeedPage:
+        """What is read, once for all who ask the same at a time, as those do who waited for it; raises as `read`."""
+        if (reading := self._reading.get(asked)) is None:
+            reading = self._reading[asked] = asyncio.create_task(read())
+            reading.add_done_callback(lambda task: self._has_read(asked, task))
+        return await asyncio.shield(reading)  # who hangs up takes it from nobody else
+
+    def _has_read(self, asked: Hashable, task: asyncio.Task[FeedPage]) -> None:
+        del self._reading[asked]
+        if not task.cancelled():
+            task.exception()  # of which nobody may be left to be told
 
     @contextmanager
     def _place(self) -> Iterator[None]:

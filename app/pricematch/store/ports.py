@@ -271,7 +271,8 @@ class ChangeFeed(Protocol):
             upto: the version up to which they are told; None: all that is stored.
 
         Raises:
-            HistoryLost: something of these kinds was deleted since, or happened to a product, and is forgotten.
+            HistoryLost: something of these kinds was deleted since, or happened to a product, and is forgotten; or the
+                position is one of another store.
             VersionUnknown: the position is of a version that is yet to come.
         """
         ...

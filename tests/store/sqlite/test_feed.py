@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from pricematch.catalogue.feed import EVERY_KIND, LASTING, Change, ChangeKind, FeedPage, Position
+from pricematch.catalogue.feed import EVERY_KIND, LASTING, Change, ChangeKind, FeedPage, Position, position_of
 from pricematch.catalogue.products import ProductEvent
 from pricematch.catalogue.records import FeedbackChange, ModelChange, PostingChange, Remark
 from pricematch.errors import HistoryLost, VersionUnknown
+from pricematch.progress import silent
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite.feed import statement
@@ -333,3 +334,49 @@ def test_who_follows_a_store_follows_a_restore(store: Store, tmp_path: Path) -> 
         replica.check(store)
         assert everything(store) == everything(other)
         assert parts(store.products) == parts(other.products)
+
+
+def test_a_position_of_another_store_is_told(tmp_path: Path) -> None:
+    """As of one that was lost and restored, however its version has grown; plain versions are of any."""
+    positions = list[Position]()
+    for folder in ("one", "other"):
+        with closing(open_store(tmp_path / folder)) as store:
+            store.postings.put([put("a", image_bytes(1), "x"), put("b", image_bytes(2), "y")])
+            page = store.feed.changes(Position(0), 1)
+            assert page.more
+            positions += [page.next, store.feed.changes(page.next).next]
+            assert len({it.store for it in positions[-2:]}) == 1
+            for position in positions[-2:]:
+                assert position_of(str(position)) == position
+                assert store.feed.changes(position).next.store == position.store
+    assert len({it.store for it in positions}) == 2
+    with closing(open_store(tmp_path / "other")) as store:
+        for position in positions[:2]:
+            with pytest.raises(HistoryLost, match="another store") as lost:
+                store.feed.changes(position)
+            assert lost.value.start_at == store.postings.version()
+            assert store.feed.changes(Position(position.revision)).next.store == positions[-1].store
+
+
+def test_a_position_outlasts_a_restore_into_the_same_store_only(tmp_path: Path) -> None:
+    """There its changes are told; a store that was made anew of the backup says that history is lost."""
+    settings = Settings(data=tmp_path / "data")
+    with closing(open_store(settings.data)) as store:
+        store.postings.put([put("a", image_bytes(1), "x")])
+    backup(settings, tmp_path / "backup", silent)
+    with closing(open_store(settings.data)) as store:
+        store.postings.put([put("a", image_bytes(1), "changed")])
+        position = store.feed.changes(Position(0)).next
+    restore(settings, tmp_path / "backup", silent)
+    anew = Settings(data=tmp_path / "anew")
+    restore(anew, tmp_path / "backup", silent)
+    with closing(open_store(settings.data)) as store:
+        [change] = store.feed.changes(position).changes
+        assert isinstance(change, PostingChange)
+        assert change.posting is not None
+        assert change.posting.title == "x"
+    with closing(open_store(anew.data)) as store:
+        for _ in range(5):
+            store.postings.renew()
+        with pytest.raises(HistoryLost):
+            store.feed.changes(position)

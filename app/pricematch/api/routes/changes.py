@@ -59,7 +59,7 @@ async def changes(
     links: LinksDep,
     query: Annotated[ChangesQuery, Query()],
     last_event_id: Annotated[
-        str, Header(alias="Last-Event-ID", max_length=40, description="Of a stream: the id of the last event, `since`.")
+        str, Header(alias="Last-Event-ID", max_length=64, description="Of a stream: the id of the last event, `since`.")
     ] = "",
 ) -> Response:
     """Changes of postings, verdicts, products and models since a version, in order; none is left out.

@@ -55,7 +55,7 @@ class ChangesQuery(BaseModel):
     since: Annotated[str, AfterValidator(_since)] = Field(
         default="0",
         description="A catalogue's version, or `next_since`; 0: from nothing on.",
-        json_schema_extra={"pattern": r"^[0-9]{1,18}(:[0-9]{1,18})?$"},
+        json_schema_extra={"pattern": r"^[0-9]{1,18}(:[0-9]{1,18})?(@[0-9a-f]{8})?$"},
     )
     limit: int = Field(default=100, ge=1, le=MAX_CHANGES, description="Changes at most.")
     kinds: Annotated[str, AfterValidator(_kinds)] = Field(

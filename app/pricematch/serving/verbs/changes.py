@@ -30,8 +30,13 @@ class ChangeVerbs(Verbs):
         """Reads the changes behind a position that there are, up to the version that serves; for one reader."""
         backend = self._ready
 
-        def read(since: Position) -> ChangesRead:
+        async def read(since: Position) -> ChangesRead:
             snapshot = backend.snapshot
-            return ChangesRead(snapshot.version, backend.feed.changes(since, limit, kinds, snapshot.held.version))
+            version, held = snapshot.version, snapshot.held.version
+            asked = str(since), limit, kinds, version, held
+            found = await self._readers.shared(
+                asked, lambda: self._workers.store(backend.feed.changes, since, limit, kinds, held)
+            )
+            return ChangesRead(version, found)
 
-        return lambda since: self._workers.store(read, since)
+        return read

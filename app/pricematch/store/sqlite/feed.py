@@ -43,12 +43,14 @@ class SqliteFeed:
     ) -> FeedPage:
         """See the port."""
         with self._database.read() as connection:
-            floors = "SELECT version, floor, event_floor FROM catalogue"
-            version, floor, event_floor = connection.execute(floors).fetchone()
+            floors = "SELECT version, floor, event_floor, identity FROM catalogue"
+            version, floor, event_floor, identity = connection.execute(floors).fetchone()
             end = version if upto is None else min(version, upto)
+            if not since.is_of(identity):
+                raise HistoryLost("the position is one of another store, or of this one before it was lost", end)
             if (ahead := since.knows_gone) > version:
                 raise VersionUnknown(ahead, version)
-            since = since.beginning(version)
+            since = since.beginning(version, identity)
             if (LASTING & kinds and since.knows_gone < floor) or ("product" in kinds and since.revision < event_floor):
                 raise HistoryLost(f"the changes since version {since.revision} are not known any more", end)
             if since.revision >= end or not kinds:
