@@ -165,6 +165,7 @@ CASES: Mapping[str, tuple[list[Words], set[str]]] = {
             "data",
             "postings",
             "verdicts",
+            "products",
             "created_at",
             "postings_written",
             "postings_deleted",

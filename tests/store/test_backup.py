@@ -478,7 +478,7 @@ def test_the_commands_say_what_they_did(store: Store, tmp_path: Path, run: Run) 
     store.postings.delete("01")
     ran = run("restore", str(tmp_path / "b.tar"), "--data", str(store.folder))
     assert ran.code == 0, ran.err
-    assert "60 postings and 2 verdicts" in " ".join(ran.out.split())
+    assert "60 postings, 2 verdicts and 0 products" in " ".join(ran.out.split())
     assert store.postings.get("01") is not None
     ran = run("restore", str(store.folder / DATABASE), "--data", str(store.folder))
     assert ran.code == 1

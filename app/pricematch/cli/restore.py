@@ -27,10 +27,11 @@ def restore(
         restored = take_over(settings, file, bars)
     manifest, became = restored.manifest, restored.replaced
     changes = asdict(became)
+    products = changes.pop("products")
 
     def show() -> None:
         terminal.print_table(
-            f"{settings.data}: {manifest.postings} postings and {manifest.verdicts} verdicts "
+            f"{settings.data}: {manifest.postings} postings, {manifest.verdicts} verdicts and {products} products "
             f"as they were at {manifest.created_at}",
             ["postings written", "deleted", "verdicts written", "withdrawn", "seconds"],
             [[*changes.values(), f"{restored.seconds:.1f}"]],
@@ -42,6 +43,7 @@ def restore(
         "data": str(settings.data),
         "postings": manifest.postings,
         "verdicts": manifest.verdicts,
+        "products": products,
         "created_at": manifest.created_at,
         **changes,
         "set_aside": None if restored.set_aside is None else str(restored.set_aside),

@@ -39,8 +39,9 @@ def taken(store: Store, name: str = "backup.tar") -> Path:
     return file
 
 
-def restored(store: Store, file: Path) -> None:
-    restore(Settings(data=store.folder), file, lambda *_: None)
+def restored(store: Store, file: Path) -> int:
+    """How many products it restored."""
+    return restore(Settings(data=store.folder), file, lambda *_: None).replaced.products
 
 
 def test_an_empty_store_gets_products_with_their_history(store: Store, tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_store_that_went_on_gets_its_products_back(store: Store) -> None:
     partition(store.products, ["abcde", "fh", "gi"])
     untouched = contents(store.products)["events"]
     before = store.products.state()
-    restored(store, file)
+    assert restored(store, file) == store.products.count() == 4
     check_products(store.products)
     after = contents(store.products)
     assert after["members"] == was["members"]

@@ -80,12 +80,13 @@ def counted(copy: sqlite3.Connection) -> Counted:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """How many postings and feedback a copy replaced."""
+    """How many postings and feedback a copy replaced, and how many products with postings it has."""
 
     postings_written: int
     postings_deleted: int
     verdicts_written: int
     verdicts_withdrawn: int
+    products: int
 
 
 def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -> Replaced:
@@ -96,7 +97,8 @@ def replace_contents(connection: sqlite3.Connection, copy: sqlite3.Connection) -
     later = copy.execute("SELECT version FROM catalogue").fetchone()
     connection.execute("UPDATE catalogue SET version = max(version, ?)", later)
     _take_computed(connection, copy)
-    replaced = Replaced(*_replace_postings(connection, copy), *_replace_feedback(connection, copy))
+    products = copy.execute("SELECT count(*) FROM product WHERE size > 0").fetchone()
+    replaced = Replaced(*_replace_postings(connection, copy), *_replace_feedback(connection, copy), *products)
     replace_batches(connection, copy)
     restore_products(connection, copy)
     restore_fields(connection, copy)
