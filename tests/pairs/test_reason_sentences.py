@@ -6,7 +6,8 @@ from math import log
 import pytest
 
 from pricematch.pairs.graph_features import GRAPH_FEATURES
-from pricematch.pairs.reason_sentences import FACTS, MOST_WORDS, Sentences, sentences
+from pricematch.pairs.reason_sentences import Sentences, sentences
+from pricematch.pairs.title_sentences import FACTS, MOST_WORDS
 from pricematch.titles.normalise import parse_title
 
 

@@ -13,8 +13,8 @@ from pricematch.matching.probability_clusters import LEAST_MEAN
 from pricematch.matching.ranked_matches import explain, match_pair
 from pricematch.matching.review_strata import Strata, ascending
 from pricematch.pairs.explanation import Explanation, family_of
-from pricematch.pairs.reason_sentences import FACTS
 from pricematch.pairs.thresholds import DecisionRule
+from pricematch.pairs.title_sentences import FACTS
 
 _LEAST = 1e-6
 _DECIMALS = 9

@@ -16,8 +16,9 @@ from pricematch.catalogue.evidence import evidence_families, is_evidence
 from pricematch.catalogue.features import BITS
 from pricematch.catalogue.fields import Field
 from pricematch.pairs.graph_features import GRAPH_FEATURES
-from pricematch.pairs.reason_sentences import FACTS, NEAR_BITS, PART_OF, Sentences, sentences
+from pricematch.pairs.reason_sentences import NEAR_BITS, Sentences, sentences
 from pricematch.pairs.title_features import WORDS
+from pricematch.pairs.title_sentences import FACTS, PART_OF
 from pricematch.titles.comparison import SUMMARY
 from pricematch.titles.normalise import ParsedTitle
 
