@@ -58,7 +58,9 @@ def test_an_impossible_id_is_named(client: TestClient, path: tuple[str, str], na
     "path", ["/v1/postings%2Fp0", "/v1/match%2F", "/no%2Fsuch", "/%2F", "/static-offline-docs/a%2Fb"]
 )
 def test_slashes_in_what_is_no_id_lead_nowhere(client: TestClient, path: str) -> None:
-    assert_problem(client.get(path), 404, "not-found")
+    answer = client.get(path)
+    assert_problem(answer, 404, "not-found")
+    assert repr(path) in answer.json()["detail"]
 
 
 def test_a_possible_id_that_is_encoded_is_itself(client: TestClient) -> None:

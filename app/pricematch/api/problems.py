@@ -222,7 +222,8 @@ async def _on_http_exception(request: Request, error: HTTPException) -> JSONResp
     detail = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
         root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
-        detail = f"nothing is served at {request.scope['path'][:200]!r}; {root}/docs shows what is"
+        path = request.scope["path"][:200].replace("\0", "%2F")  # which `EveryRoute` has put there
+        detail = f"nothing is served at {path!r}; {root}/docs shows what is"
     return answer(_problem(error.status_code, slug, detail), error.headers)
 
 
