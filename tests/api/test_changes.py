@@ -1,5 +1,6 @@
 """GET /changes: pages of changes, of every kind, and what is waited for."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from pricematch.api.keys import new_key
+from pricematch.catalogue.feed import EVERY_KIND, ChangeKind, Position
 from pricematch.errors import HistoryLost, StoreUnavailable
 from pricematch.matching.queries import Options
+from pricematch.serving.results import ChangesRead
 from tests.support.applications import make_app_of
 from tests.support.contract import assert_problem, client_of
 from tests.support.memory_store import MemoryStore
@@ -271,6 +274,26 @@ def test_head_of_a_stream_ends(client: TestClient) -> None:
     assert response.headers["content-type"].startswith("text/event-stream")
     assert client.head("/v1/changes").status_code == 200
     assert waiting(client, 0)
+
+
+def test_reads_at_once_are_each_of_what_was_asked(client: TestClient) -> None:
+    """Of other positions, limits and kinds, they share nothing; of the same, the page."""
+    service, every = client.app_state["app"].service, EVERY_KIND
+    models = frozenset[ChangeKind]({"model"})
+    asked = [(0, 100, every), (11, 100, every), (0, 1, every), (0, 100, models), (0, 100, every)]
+
+    async def read() -> list[ChangesRead]:
+        found: list[ChangesRead] = await asyncio.gather(
+            *(service.changes(Position(since), *others, 0) for since, *others in asked)
+        )
+        return found
+
+    assert client.portal is not None
+    pages = [it.page for it in client.portal.call(read)]
+    alone = [client.portal.call(service.changes, Position(since), *others, 0).page for since, *others in asked]
+    assert [page.changes for page in pages] == [page.changes for page in alone]
+    assert len({len(page.changes) for page in pages}) > 2
+    assert pages[0] is pages[4]
 
 
 def test_a_position_of_another_store_is_answered_as_lost_history(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from threading import Barrier, Thread
+from time import sleep
 from typing import NoReturn
 
 import numpy as np
@@ -45,6 +46,7 @@ def test_who_asks_at_once_waits_for_one_computation() -> None:
 
     def compute() -> int:
         computed.append(1)
+        sleep(0.05)  # others would begin meanwhile
         return 5
 
     def ask() -> None:
