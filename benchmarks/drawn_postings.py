@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import ONE_COLOUR, Embeddings, unit_rows
+from pricematch.catalogue.features import Embeddings, unit_rows
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put, Stored
 from pricematch.encoding.versions import HASHING

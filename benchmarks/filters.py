@@ -22,9 +22,10 @@ from rich.table import Table
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from pricematch.catalogue.features import Features, Hashes
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.fields import Field, Fields
 from pricematch.catalogue.filter_text import read_filter
+from pricematch.catalogue.hashes import Hashes
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.matching.nodes import ScoredNodes, node_keys

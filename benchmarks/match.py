@@ -27,7 +27,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from pricematch.catalogue.features import Features, Hashes
+from pricematch.catalogue.features import Features
+from pricematch.catalogue.hashes import Hashes
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.formats.default_matcher import read_default

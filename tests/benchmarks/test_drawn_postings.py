@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from drawn_postings import add_postings, mixed, read_features
 
-from pricematch.catalogue.features import ONE_COLOUR, unit_rows
+from pricematch.catalogue.features import unit_rows
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.encoding.versions import HASHING
 from pricematch.store.sqlite.store import open_store
 from tests.support.stores import image_bytes, put

@@ -7,15 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import (
-    ONE_COLOUR,
-    Features,
-    GrowingArray,
-    decisive_hashes,
-    image_keys,
-    same_images,
-    unit_rows,
-)
+from pricematch.catalogue.features import Features, unit_rows
+from pricematch.catalogue.growing_array import GrowingArray
+from pricematch.catalogue.hashes import ONE_COLOUR, decisive_hashes
+from pricematch.catalogue.image_arrays import image_keys, same_images
 from pricematch.errors import ModelOutputError
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from tests.support.catalogues import drawn

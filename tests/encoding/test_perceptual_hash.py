@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pricematch.catalogue.features import ONE_COLOUR
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.encoding.decoder import DecodedImage, PillowDecoder
 from pricematch.encoding.features import matching_hash, phash
 from pricematch.errors import ImageCorrupt, ImageEmpty, ImageTooLarge, ImageTooSmall, ImageTypeUnsupported

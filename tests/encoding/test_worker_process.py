@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.encoding.blocking import ForThreads
 from pricematch.encoding.decoder import PillowDecoder
 from pricematch.encoding.encoders import COLOURS, EncoderSpec, NetworkSpec, colours_spec, encoder_spec

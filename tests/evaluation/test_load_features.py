@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import Features, image_keys, parse_hashes
+from pricematch.catalogue.features import Features
+from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.image_arrays import image_keys
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.encoding.colours import ColourHistogram, ShadeHistogram

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import parse_hashes
+from pricematch.catalogue.hashes import parse_hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.evaluation.near_duplicates import (
     UNKNOWN,

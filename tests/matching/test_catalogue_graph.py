@@ -8,8 +8,8 @@ import pytest
 from pricematch.catalogue.features import Embeddings
 from pricematch.clustering.assignment import cluster_graph
 from pricematch.errors import LimitExceeded
-from pricematch.matching import similarity
-from pricematch.matching.similarity import CatalogueGraph
+from pricematch.matching import catalogue_graph
+from pricematch.matching.catalogue_graph import CatalogueGraph
 from pricematch.search.neighbours import NeighbourGraph, radius_graph
 from tests.support.vectors import clustered
 
@@ -26,7 +26,7 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         radii.append(radius)
         return radius_graph(embeddings, radius, max_pairs)
 
-    monkeypatch.setattr(similarity, "radius_graph", count)
+    monkeypatch.setattr(catalogue_graph, "radius_graph", count)
     return radii
 
 

@@ -69,7 +69,7 @@ def test_two_queries_are_compared_as_if_the_catalogue_had_the_first(posting_titl
     postings = titled(60)
     matcher, grown = matcher_of(postings), matcher_of(postings)
     left, right = posting_title, "kopi susu gula"
-    grown = grown.changed([Posting("new", None, left)], [], [None])
+    grown = grown.changed([Posting("new", None, left)], [], [[]])
     assert probability(matcher, Query(left), Query(right)) == pytest.approx(probability(grown, "new", Query(right)))
 
 

@@ -180,7 +180,7 @@ def test_filters_follow_changes_of_the_catalogue() -> None:
     search = scored_search(sold(hashed(0, 1, 2)), ("hash",))
     matcher = matcher_over(search.catalogue, {}, {}, search).with_fields([Field("seller", "text")])
     new = Posting("new", None, image_phash="0" * 16, metadata=Metadata({"seller": "tokyo"}))
-    now = matcher.changed([new], ["p1"], [None])
+    now = matcher.changed([new], ["p1"], [[]])
     assert list(scores(now.match_posting("p0", asked("seller=tokyo", min_probability=0)))) == ["new", "p2"]
     assert list(scores(matcher.match_posting("p0", asked("seller=lg", min_probability=0)))) == ["p1"]
     moved = now.with_metadata({now.catalogue.row("p2"): Metadata({"seller": "acme"})})

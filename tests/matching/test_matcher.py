@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.features import ONE_COLOUR, Wanted
+from pricematch.catalogue.features import Wanted
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.features import phash
 from pricematch.errors import (
@@ -345,6 +346,6 @@ def test_an_image_of_one_colour_matches_nothing() -> None:
     titled = matcher.match(Query("Product #ff0000", plain), ALL).matches
     assert {"p0", "bare"} <= {match.posting_id for match in titled}
     put = [Posting("one", "1" * 64, "", "f" * 16), Posting("other", "1" * 64)]
-    changed = matcher.changed(put, [], [plain, plain])
+    changed = matcher.changed(put, [], [[plain], [plain]])
     assert not len(changed.match_posting("one", ALL).matches)
     assert not len(changed.match_posting("other", ALL).matches)

@@ -36,7 +36,7 @@ def test_the_threshold_of_the_encoder_decides_by_default() -> None:
     found = similar_to_posting(search, "p0", Options(), NO_FEEDBACK)
     assert (ids(found), found.decision.threshold) == (["p1"], 0.9)
     assert ids(similar_to_posting(search, "p0", Options(min_similarity=-1), NO_FEEDBACK)) == ["p1", "p2", "p3"]
-    assert ids(similar_to(search, np.array([1, 0], np.float32), Options())) == ["p0", "p1"]
+    assert ids(similar_to(search, np.array([[1, 0]], np.float32), Options())) == ["p0", "p1"]
 
 
 @pytest.mark.parametrize(("name", "least"), [("cnn", NEARLY_SAME["cnn"]), ("own", NEARLY_SAME_OTHERWISE)])

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pricematch.catalogue.features import ONE_COLOUR, Features, ImageFeatures, Wanted
+from pricematch.catalogue.features import Features, ImageFeatures, Wanted
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.clustering.assignment import METHODS
 from pricematch.matching.clusters import ClusterOptions, Item, cluster, wanted_for_clusters
@@ -116,7 +117,7 @@ def test_a_catalogue_answers_alike_however_it_came(seed: int) -> None:
     matcher = matcher_of([])
     while coming:
         put, coming = coming[:4], coming[4:]
-        matcher = matcher.changed(put, [], [None] * len(put))
+        matcher = matcher.changed(put, [], [[]] * len(put))
     for posting in gone:
         matcher = matcher.changed([], [posting.posting_id], [])
     anew = matcher_of(sorted(held, key=lambda posting: posting.posting_id))
@@ -172,7 +173,7 @@ def test_without_a_matcher_stock_images_match_nothing() -> None:
 def test_without_a_matcher_one_colour_matches_nothing() -> None:
     """Neither as a query nor stored, before or after a change, and the result says why; fault C7."""
     matcher = by_similarity()
-    changed = matcher.changed([Posting("late", "1" * 64, image_phash=SHOT)], ["p13"], [red(ONE_COLOUR)])
+    changed = matcher.changed([Posting("late", "1" * 64, image_phash=SHOT)], ["p13"], [[red(ONE_COLOUR)]])
     for one, stored in ((matcher, "p13"), (changed, "p14"), (changed, "late")):
         for found in (one.match(Query("", red(ONE_COLOUR)), Options()), one.match_posting(stored, Options())):
             assert (list(found.matches), found.one_colour, found.stock) == ([], True, None)
@@ -211,7 +212,7 @@ def test_of_one_colour_the_titles_decide() -> None:
     """And a match tells that its image is of one colour; fault C7."""
     matcher = matcher_of(others(30))
     titled = [Posting(posting_id, "1" * 64, f"{word(7)} {word(107)} black") for posting_id in ("plain", "shown")]
-    matcher = matcher.changed(titled, [], [image(ONE_COLOUR), image(SHOT)])
+    matcher = matcher.changed(titled, [], [[image(ONE_COLOUR)], [image(SHOT)]])
     found = matcher.match(Query(titled[0].title, image(ONE_COLOUR)), replace(ALL, min_probability=0.9))
     assert found.one_colour
     assert {match.posting_id: match.one_colour for match in found.matches} == {"plain": True, "shown": False}

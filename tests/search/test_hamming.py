@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricematch.catalogue.features import parse_hashes
+from pricematch.catalogue.hashes import parse_hashes
 from pricematch.search import hamming
 from pricematch.search.candidates import NOBODY
 from pricematch.search.hamming import HammingIndex, close_hashes, similarity_of

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pricematch.catalogue.layers import Layered
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import SettingsError
+from pricematch.evaluation.several_images import layered_embeddings
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability import ProbabilitySearch
@@ -17,11 +19,12 @@ from pricematch.matching.queries import Options, Query
 from pricematch.pairs.pair_features import PairFeatureExtractor
 from pricematch.serving import scored_catalogue
 from pricematch.serving.models import LoadedModels
-from pricematch.serving.scored_catalogue import FILE, load_scored, save_scored
+from pricematch.serving.scored_catalogue import FILE, fingerprint, load_scored, save_scored
 from pricematch.settings import Settings
 from tests.support.catalogues import drawn
 from tests.support.matchers import THRESHOLDS, export_matcher, tiny_model
 from tests.support.served import Told, served, served_matcher, titles_and_hashes
+from tests.support.several_images import drawn_several
 
 COUNT = 60
 FEATURES = drawn(COUNT)
@@ -58,7 +61,7 @@ def saved(folder: Path, models: LoadedModels) -> ProbabilitySearch:
     """A search of `POSTINGS`, kept in a folder."""
     assert models.matcher is not None
     search = ProbabilitySearch.build("matcher/1", Catalogue(POSTINGS), FEATURES, models.matcher.model, THRESHOLDS)
-    save_scored(folder, models, POSTINGS, FEATURES, np.zeros(COUNT, np.bool_), search)
+    save_scored(folder, models, POSTINGS, FEATURES, Layered(np.zeros(COUNT, np.bool_)), search)
     return search
 
 
@@ -80,7 +83,10 @@ def test_index_from_file_equals_index_built_afresh(
     search = saved(tmp_path, models)
     kept = load_scored(tmp_path, models)
     assert kept is not None
-    features, index = kept.features(FEATURES.embeddings), search.index
+    features, index = (
+        kept.features({name: Layered(vectors) for name, vectors in FEATURES.embeddings.items()}),
+        search.index,
+    )
     again = ProbabilitySearch.build(
         "matcher/1", search.catalogue, features, index.model, THRESHOLDS, scored=kept.scored
     ).index
@@ -94,6 +100,40 @@ def test_index_from_file_equals_index_built_afresh(
     queries = [it.query(drawn(8, seed=1)) for it in (index, again)]
     np.testing.assert_array_equal(queries[0].features.values, queries[1].features.values)
     np.testing.assert_array_equal(queries[0].pairs.probabilities, queries[1].pairs.probabilities)
+
+
+def test_several_images_of_postings_are_kept(tmp_path: Path, models: LoadedModels) -> None:
+    """Layer by layer; embeddings come from elsewhere, and there may be none of some, or of more postings."""
+    features = drawn_several(COUNT, lacking=0.1).without_unseen()
+    marked = features.image_keys.made(lambda keys: keys % 3 == 1)
+    features = features.without_marked(marked)
+    assert models.matcher is not None
+    model = models.matcher.model
+    search = ProbabilitySearch.build("matcher/1", Catalogue(POSTINGS), features, model, THRESHOLDS)
+    save_scored(tmp_path, models, POSTINGS, features, marked, search)
+    kept = load_scored(tmp_path, models)
+    assert kept is not None
+    again = kept.features({name: of.joined(of) for name, of in layered_embeddings(features).items()})
+    assert len(again.more) == len(features.more) == 7
+    for one, other in zip(features.every.layers, again.every.layers, strict=True):
+        np.testing.assert_array_equal(one.rows, other.rows)
+        np.testing.assert_array_equal(one.values.images, other.values.images)
+        np.testing.assert_array_equal(one.values.hashes.values, other.values.hashes.values)
+        np.testing.assert_array_equal(one.values.hashes.known, other.values.hashes.known)
+        for name in one.values.embeddings:
+            np.testing.assert_array_equal(one.values.embeddings[name], other.values.embeddings[name])
+    for mask, before in zip(kept.stock.layers, marked.layers, strict=True):
+        np.testing.assert_array_equal(mask.values, before.values)
+    lacking = kept.features({"image": Layered(features.embeddings["image"])})
+    assert not any(layer.values.embeddings["image"].any() for layer in lacking.more)
+
+
+def test_a_fingerprint_covers_all_images() -> None:
+    """In their order; that of a posting with one is what earlier versions wrote."""
+    one = Posting("a", "1.png", "kopi", "f" * 16)
+    several = [(), ("2.png",), ("2.png", "3.png"), ("3.png", "2.png"), ("kopi",)]
+    assert len({fingerprint(replace(one, more_images=more)) for more in several}) == 5
+    assert fingerprint(one) == 0x13B100D0A417976D
 
 
 def test_search_results_of_images_rebuild_the_same_features() -> None:
@@ -144,6 +184,8 @@ def test_file_of_another_matcher_is_foreign(tmp_path: Path, models: LoadedModels
     ("name", "value"),
     [
         ("titles", np.array([object], object)),
+        ("more_rows", np.array([3])),
+        ("more_ends", np.array([1])),
         ("left", np.array([COUNT], np.int32)),
         ("probabilities", np.zeros(1)),
         ("first", np.zeros((1, 1))),
@@ -182,7 +224,7 @@ def test_unwritable_folder_raises(tmp_path: Path, models: LoadedModels) -> None:
     """The caller warns and goes on."""
     index = saved(tmp_path, models)
     with pytest.raises(SettingsError):
-        save_scored(tmp_path / FILE, models, POSTINGS, FEATURES, np.zeros(COUNT, np.bool_), index)
+        save_scored(tmp_path / FILE, models, POSTINGS, FEATURES, Layered(np.zeros(COUNT, np.bool_)), index)
 
 
 def test_pair_features_of_this_format() -> None:
@@ -190,6 +232,6 @@ def test_pair_features_of_this_format() -> None:
     extractor = PairFeatureExtractor(FEATURES, ("hash", "title", "image"))
     left, right = extractor.candidates
     means = np.nan_to_num(extractor.features(extractor.own, left, right)).astype(np.float64).mean(axis=0)
-    assert scored_catalogue.FORMAT == 6
+    assert scored_catalogue.FORMAT == 7
     assert (len(left), len(means)) == (1713, 79)
     assert float(means @ np.arange(1, 80)) == pytest.approx(6341.39, rel=1e-4)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pricematch.catalogue.features import ONE_COLOUR, ImageFeatures, Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.encoding.encoders import EncoderSpec, NetworkSpec
 from pricematch.encoding.features import phash
 from pricematch.encoding.ports import Decoder, Encoder, Pixels, Runtime

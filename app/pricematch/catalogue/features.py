@@ -1,27 +1,23 @@
 """Features of single images, and of postings as arrays, row by row: titles, hashes, embeddings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Generic, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pricematch.catalogue.evidence import EvidenceValues
 from pricematch.catalogue.fields import Field
+from pricematch.catalogue.hashes import ONE_COLOUR, Hashes
+from pricematch.catalogue.image_arrays import ImageArrays
+from pricematch.catalogue.layers import Layer, Layered
 from pricematch.errors import ModelOutputError
 
-T = TypeVar("T", bound=np.generic)
 Embeddings: TypeAlias = NDArray[np.float32]
 """float32 [n, d], each row of Euclidean length 1, contiguous."""
 NO_EMBEDDINGS: Mapping[str, Embeddings] = MappingProxyType({})
-BITS = 64
-"""Bits of a perceptual hash."""
-ONE_COLOUR = "one colour"
-"""Stands where the hash of an image would, of one that shows nothing: it is no evidence for anything."""
-_ROOM = 1.5
-_LEAST_ROOM = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,46 +97,6 @@ class EncoderInfo:
     threshold: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Hashes:
-    """64-bit perceptual hashes of postings, as `imagehash.phash` computes them.
-
-    Each is a discrete cosine transform of the 32×32 greyscale image, its lowest 8×8 frequencies against their median;
-    the competition's column `image_phash` holds them as 16 hexadecimal digits.
-
-    Attributes:
-        values: uint64 [n]; 0 where there is none.
-        known: bool [n], whether the posting has one.
-    """
-
-    values: NDArray[np.uint64]
-    known: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def select(self, rows: NDArray[np.integer]) -> "Hashes":
-        """The hashes of some postings, in the order given."""
-        return Hashes(self.values[rows], self.known[rows])
-
-    def joined(self, more: "Hashes") -> "Hashes":
-        """These and some more behind them."""
-        return Hashes(np.concatenate([self.values, more.values]), np.concatenate([self.known, more.known]))
-
-
-def parse_hashes(texts: Sequence[str | None]) -> Hashes:
-    """Hashes from 16 hexadecimal digits each; None and `ONE_COLOUR` are none."""
-    known = np.array([text not in (None, ONE_COLOUR) for text in texts], bool)
-    digits = [text or "0" if there else "0" for text, there in zip(texts, known, strict=True)]
-    return Hashes(np.array([int(text, 16) for text in digits], np.uint64), known)
-
-
-def decisive_hashes(own: Iterable[str | None], computed: Iterable[str | None]) -> list[str | None]:
-    """Of each posting its own hash, else that of its image; `ONE_COLOUR` where its image is."""
-    pairs = zip(own, computed, strict=True)
-    return [found if found == ONE_COLOUR else given or found for given, found in pairs]
-
-
 def unit_rows(values: ArrayLike, dimension: int) -> Embeddings:
     """Scale each row to unit length.
 
@@ -171,10 +127,12 @@ class Features:
 
     Attributes:
         titles: n, decoded text, "" where there is none.
-        hashes: n.
+        hashes: n, of their first images, as are
         embeddings: by retriever, float32 [n, d], unit rows, zeros where there is no image.
         images: uint64 [n], the first 64 bits of the SHA-256 of each image's bytes, 0 where they were not read.
         evidence: n, values of evidence fields; None where there is no such field.
+        more: of their second images, third and so on, with embeddings for the same retrievers; none where no posting
+            has several.
     """
 
     titles: Sequence[str]
@@ -182,6 +140,7 @@ class Features:
     embeddings: Mapping[str, Embeddings]
     images: NDArray[np.uint64]
     evidence: EvidenceValues | None = None
+    more: tuple[Layer[ImageArrays], ...] = ()
 
     @classmethod
     def of(
@@ -199,20 +158,49 @@ class Features:
             embeddings: by retriever, float32 [n, d], rows of zeros where there is no image.
             images: n digests, None where an image was not read.
         """
-        digests = images or [None] * len(titles)
-        found = cls(titles, parse_hashes(hashes), embeddings, image_keys(digests))
-        plain = np.array([row for row, text in enumerate(hashes) if text == ONE_COLOUR], np.intp)
-        return found.without_images(plain) if len(plain) else found
+        return cls.shown(titles, Layered(ImageArrays.of(hashes, embeddings, images or [None] * len(titles))))
+
+    @classmethod
+    def shown(
+        cls, titles: Sequence[str], images: Layered[ImageArrays], evidence: EvidenceValues | None = None
+    ) -> "Features":
+        """Features of n titles and images."""
+        first = images.first
+        return cls(titles, first.hashes, first.embeddings, first.images, evidence, images.more)
 
     def __len__(self) -> int:
         return len(self.titles)
 
+    @property
+    def every(self) -> Layered[ImageArrays]:
+        """Features of all images."""
+        return Layered(ImageArrays(self.hashes, self.embeddings, self.images), self.more)
+
+    @property
+    def image_keys(self) -> Layered[NDArray[np.uint64]]:
+        """The image keys of all images, as `images`."""
+        return self.every.made(lambda it: it.images)
+
+    def with_embeddings(self, embeddings: Mapping[str, Layered[Embeddings]]) -> "Features":
+        """The same with other embeddings by retriever, of all images in the same layers."""
+        vectors = {name: [*of.layers] for name, of in embeddings.items()}
+        layers = [
+            Layer(layer.rows, replace(layer.values, embeddings={name: of[at].values for name, of in vectors.items()}))
+            for at, layer in enumerate(self.every.layers)
+        ]
+        return self.shown(self.titles, Layered(layers[0].values, tuple(layers[1:])), self.evidence)
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether there is a hash or an embedding of any image."""
+        return any(layer.values.shown for layer in self.every.layers)
+
     def select(self, rows: NDArray[np.integer]) -> "Features":
         """The features of some postings, in the order given."""
-        embeddings = {name: vectors[rows] for name, vectors in self.embeddings.items()}
         titles = [self.titles[row] for row in rows]
-        evidence = None if self.evidence is None else self.evidence.select(rows)
-        return Features(titles, self.hashes.select(rows), embeddings, self.images[rows], evidence)
+        return self.shown(
+            titles, self.every.select(rows), None if self.evidence is None else self.evidence.select(rows)
+        )
 
     @property
     def evidence_fields(self) -> tuple[Field, ...]:
@@ -236,74 +224,23 @@ class Features:
 
     def without_unseen(self) -> "Features":
         """The same without embeddings where there is no image key: an image of one colour has none."""
-        seen = (self.images != 0)[:, np.newaxis]
-        if seen.all():
-            return self
-        return replace(self, embeddings={name: vectors * seen for name, vectors in self.embeddings.items()})
+        return self.shown(self.titles, self.every.made(ImageArrays.without_unseen), self.evidence)
 
     def without_images(self, rows: NDArray[np.integer]) -> "Features":
-        """The same without hashes, embeddings and image keys at some rows."""
-        values, known, images = self.hashes.values.copy(), self.hashes.known.copy(), self.images.copy()
-        values[rows], known[rows], images[rows] = 0, False, 0
-        embeddings = {name: vectors.copy() for name, vectors in self.embeddings.items()}
-        for vectors in embeddings.values():
-            vectors[rows] = 0
-        return replace(self, hashes=Hashes(values, known), images=images, embeddings=embeddings)
+        """The same without hashes, embeddings and image keys at some rows, whichever image they are of."""
+        first, more = self.every.first.without(rows), [_without(layer, layer.places(rows)[1]) for layer in self.more]
+        return self.shown(self.titles, Layered(first, tuple(more)), self.evidence)
+
+    def without_marked(self, marked: Layered[NDArray[np.bool_]]) -> "Features":
+        """The same without those of marked images; a posting keeps those of its others.
+
+        Args:
+            marked: of these postings, in each layer of the images that it has here.
+        """
+        first = self.every.first.without(marked.first) if marked.first.any() else self.every.first
+        more = [_without(layer, which.values) for layer, which in zip(self.more, marked.more, strict=True)]
+        return self.shown(self.titles, Layered(first, tuple(more)), self.evidence)
 
 
-def image_keys(digests: Sequence[bytes | None]) -> NDArray[np.uint64]:
-    """The first 64 bits of SHA-256 digests, uint64 [n]; 0 for None."""
-    return np.array([0 if digest is None else int.from_bytes(digest[:8], "big") for digest in digests], np.uint64)
-
-
-def same_images(one: NDArray[np.uint64], other: NDArray[np.uint64] | int) -> NDArray[np.float32]:
-    """Whether image keys [m] are those of others, [m] or one, float32 [m]; NaN where an image was not read."""
-    return np.where((one == 0) | (other == 0), np.nan, one == other).astype(np.float32)
-
-
-class _Buffer(Generic[T]):
-    """Memory for more rows than are used."""
-
-    def __init__(self, memory: NDArray[T], used: int) -> None:
-        self.memory, self.used = memory, used
-
-
-class GrowingArray(Generic[T]):
-    """An array [n, …] that grows at its end while others go on reading it. Immutable.
-
-    `extended` gives a longer one that shares memory with this one where there is room, so that adding costs what is
-    added, and whoever holds the shorter one sees no more than before. Of threads that extend the same array one at a
-    time may.
-
-    Args:
-        values: copied.
-    """
-
-    def __init__(self, values: NDArray[T]) -> None:
-        self._fill(_Buffer(_with_room(values, len(values)), len(values)))
-
-    def _fill(self, buffer: _Buffer[T]) -> None:
-        self._buffer, self._count = buffer, buffer.used
-        self.values: NDArray[T] = buffer.memory[: buffer.used]
-        self.values.flags.writeable = False
-
-    def __len__(self) -> int:
-        return self._count
-
-    def extended(self, more: NDArray[T]) -> "GrowingArray[T]":
-        """This array and more rows behind it."""
-        buffer, count = self._buffer, self._count + len(more)
-        if buffer.used != self._count or count > len(buffer.memory):
-            buffer = _Buffer(_with_room(self.values, count), self._count)
-        buffer.memory[self._count : count] = more
-        buffer.used = count
-        longer = GrowingArray.__new__(GrowingArray)
-        longer._fill(buffer)
-        return longer
-
-
-def _with_room(values: NDArray[T], count: int) -> NDArray[T]:
-    """A copy of values with memory for `count` rows and some more."""
-    memory = np.empty((int(max(count, _LEAST_ROOM) * _ROOM), *values.shape[1:]), values.dtype)
-    memory[: len(values)] = values
-    return memory
+def _without(layer: Layer[ImageArrays], places: NDArray[np.integer] | NDArray[np.bool_]) -> Layer[ImageArrays]:
+    return layer.made(lambda images: images.without(places))

@@ -1,11 +1,14 @@
 """From Settings to what several verbs embed images with: encoder, and embeddings that are kept."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from pricematch.catalogue.features import EncoderInfo
+import numpy as np
+
+from pricematch.catalogue.features import Embeddings, EncoderInfo
+from pricematch.catalogue.layers import Layer, in_layers
 from pricematch.catalogue.postings import Catalogue
 from pricematch.encoding.catalogue_files import image_folder, skip_or_refuse
 from pricematch.encoding.decoder import decoder
@@ -130,11 +133,25 @@ def _embed(
     counts = len(catalogue), len(embedded.embeddings), embedded.encoded
     _log.info("%s: %d postings, %d images, %d encoded now", label, *counts)
     info = EncoderInfo(encoder.key, encoder.encoder.versions, encoder.encoder.dimension, encoder.threshold)
-    return SimilaritySearch.of(info, catalogue, embedded.embeddings[rows])
+    return SimilaritySearch.of(info, catalogue, embedded.embeddings[rows], more=_more(catalogue, embedded))
 
 
 def _good(content: CsvCatalogue, embedded: EmbeddedImages) -> tuple[Catalogue, list[int]]:
-    """The postings whose image is good, and the row of each one's embedding."""
+    """The postings whose first image is good, and the row of each one's embedding."""
     rows = [embedded.rows.get(posting.image or "") for posting in content.postings]
     good = [(posting, row) for posting, row in zip(content.postings, rows, strict=True) if row is not None]
     return Catalogue([posting for posting, _ in good]), [row for _, row in good]
+
+
+def _more(catalogue: Catalogue, embedded: EmbeddedImages) -> Sequence[Layer[Embeddings]]:
+    """The embeddings of the images of postings behind the first; zeros for bad ones."""
+
+    def vectors(names: Sequence[str | None]) -> Embeddings:
+        found = np.zeros((len(names), embedded.embeddings.shape[1]), np.float32)
+        for place, name in enumerate(names):
+            if name is not None and name in embedded.rows:
+                found[place] = embedded.embeddings[embedded.rows[name]]
+        return found
+
+    several = any(posting.more_images for posting in catalogue)
+    return in_layers([posting.images for posting in catalogue], vectors).more if several else ()

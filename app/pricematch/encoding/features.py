@@ -4,7 +4,7 @@ import cv2
 import imagehash
 from PIL import Image
 
-from pricematch.catalogue.features import ONE_COLOUR
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.encoding.decoder import DecodedImage
 
 

@@ -21,7 +21,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from pricematch.catalogue.features import ONE_COLOUR, Embeddings
+from pricematch.catalogue.features import Embeddings
+from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.encoding.decoder import DecodedImage, PillowDecoder
 from pricematch.encoding.encoders import COLOURS, NetworkSpec, colours_spec, load_network
 from pricematch.encoding.features import matching_hash

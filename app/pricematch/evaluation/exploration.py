@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import image_keys, parse_hashes
+from pricematch.catalogue.hashes import parse_hashes
+from pricematch.catalogue.image_arrays import image_keys
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.ingest import each_image
 from pricematch.encoding.ports import Header, ImageSource

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pricematch.catalogue.evidence import EvidenceFields
-from pricematch.catalogue.features import Embeddings, Features, image_keys
+from pricematch.catalogue.features import Embeddings, Features
 from pricematch.catalogue.fields import Field
+from pricematch.catalogue.layers import Layered
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.encoding.bootstrap import embed_colours, embed_postings
 from pricematch.encoding.catalogue_files import find_images, skip_or_refuse
@@ -19,6 +20,7 @@ from pricematch.encoding.features import matching_hash
 from pricematch.encoding.ingest import digest_images, each_image
 from pricematch.errors import CatalogueError, ImageError, SettingsError
 from pricematch.evaluation.labelled import embedded
+from pricematch.evaluation.several_images import hashed, layered_embeddings, spread, with_keys
 from pricematch.evaluation.signals import SIGNALS
 from pricematch.formats.csv_files import CsvCatalogue
 from pricematch.formats.image_folder import ImageFolder
@@ -73,8 +75,8 @@ def signals_there(settings: Settings, content: CsvCatalogue) -> tuple[str, ...]:
 def with_nothing_for_lacking(features: Features, loaded: LoadedMatcher) -> Features:
     """Features for a matcher: embeddings that it takes and none has are zeros, as of postings without an image."""
     lacking = {"image", "colours"} - set(features.embeddings) if "image" in loaded.model.signals else set()
-    zeros = {name: np.zeros((len(features), 1), np.float32) for name in sorted(lacking)}
-    return replace(features, embeddings={**features.embeddings, **zeros})
+    zeros = features.image_keys.made(lambda keys: np.zeros((len(keys), 1), np.float32))
+    return features.with_embeddings({**layered_embeddings(features), **dict.fromkeys(sorted(lacking), zeros)})
 
 
 def with_evidence(features: Features, catalogue: Catalogue, fields: Sequence[Field]) -> Features:
@@ -97,15 +99,15 @@ def load_features(
     digests: Mapping[str, bytes] = {}
     if images is not None:
         digests, _ = digest_images(content.names(), images, workers=settings.workers, progress=progress)
-    every = dict(features.embeddings)
-    if "image" in names:
-        every["colours"] = (
-            np.zeros((len(catalogue), COLOURS[colours].dimension), np.float32)
-            if images is None
-            else embed_colours(settings, content, images, colours, progress).embeddings_of(catalogue.posting_ids)
-        )
-    keys = image_keys([digests.get(posting.image or "") for posting in catalogue])
-    return catalogue, replace(features, embeddings=every, images=keys)
+    features = with_keys(features, catalogue, digests)
+    if "image" not in names:
+        return catalogue, features
+    if images is None:
+        counted = features.image_keys.made(lambda keys: np.zeros((len(keys), COLOURS[colours].dimension), np.float32))
+    else:
+        found = embed_colours(settings, content, images, colours, progress)
+        counted = spread(found.catalogue, found.images, catalogue)
+    return catalogue, features.with_embeddings({**layered_embeddings(features), "colours": counted})
 
 
 def load_signal_features(
@@ -125,22 +127,23 @@ def load_signal_features(
     if "title" in names and not any(posting.title for posting in content.postings):
         raise SettingsError(f"signal title: {content.path} has no titles")
     hashes = _hashes(settings, content, progress) if "hash" in names else {}
+    more_hashes = _more_hashes(settings, content, progress) if "hash" in names else {}
     catalogue = Catalogue(content.postings)
-    vectors: dict[str, Embeddings] = {}
+    vectors: dict[str, Layered[Embeddings]] = {}
     if "image" in names:
-        part, found = _embedded(settings, content, embeddings, progress)
-        vectors["image"] = np.zeros((len(catalogue), found.shape[1]), np.float32)
-        vectors["image"][[catalogue.row(posting.posting_id) for posting in part]] = found
+        vectors["image"] = spread(*_embedded(settings, content, embeddings, progress), catalogue)
     titles = [posting.title if "title" in names else "" for posting in catalogue]
-    return catalogue, Features.of(titles, [hashes.get(posting.posting_id) for posting in catalogue], vectors)
+    texts = [[hashes.get(it.posting_id), *map(more_hashes.get, it.more_images)] for it in catalogue]
+    return catalogue, Features.shown(titles, hashed(texts, vectors))
 
 
 def _embedded(
     settings: Settings, content: CsvCatalogue, embeddings: Path | None, progress: Progress
-) -> tuple[Catalogue, Embeddings]:
-    """The postings that have an image, and their embeddings [n, d]."""
+) -> tuple[Catalogue, Layered[Embeddings]]:
+    """The postings that have an image, and the embeddings of these; of a file there is one a posting."""
     if embeddings is not None:
-        return embedded(settings, content, embeddings, progress)
+        given, vectors = embedded(settings, content, embeddings, progress)
+        return given, Layered(vectors)
     part = content.with_images()
     if not part.postings:
         raise SettingsError(f"signal image: no posting of {content.path} names an image")
@@ -149,7 +152,7 @@ def _embedded(
         skip_or_refuse(part, errors, skip=settings.skip_bad_images)
 
     found = embed_postings(settings, part, check, progress)
-    return found.catalogue, found.embeddings
+    return found.catalogue, found.images
 
 
 def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> dict[str, str]:
@@ -162,7 +165,8 @@ def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> di
     if images is None:
         _refuse_or_warn(content, lacking)
         return known
-    computed, errors = _hash_images(settings, lacking, images, progress)
+    names = list(dict.fromkeys(posting.image for posting in lacking if posting.image is not None))
+    computed, errors = _hash_images(settings, names, images, progress)
     known |= {posting.posting_id: computed[str(posting.image)] for posting in lacking if posting.image in computed}
     bad = [content.rows[row] for row, posting in enumerate(content.postings) if posting.posting_id not in known]
     problems = [problem for problem in content.image_problems(errors) if problem.row in set(bad)]
@@ -171,6 +175,13 @@ def _hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> di
     if problems:
         _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings without a hash", problems))
     return known
+
+
+def _more_hashes(settings: Settings, content: CsvCatalogue, progress: Progress) -> dict[str, str]:
+    """The hashes of images behind the first by name, of those that can be hashed."""
+    names = list(dict.fromkeys(name for posting in content.postings for name in posting.more_images))
+    images = find_images(settings, content.names()) if names else None
+    return {} if images is None else _hash_images(settings, names, images, progress)[0]
 
 
 def _refuse_or_warn(content: CsvCatalogue, lacking: Sequence[Posting]) -> None:
@@ -187,10 +198,9 @@ def _refuse_or_warn(content: CsvCatalogue, lacking: Sequence[Posting]) -> None:
 
 
 def _hash_images(
-    settings: Settings, postings: list[Posting], images: ImageFolder, progress: Progress
+    settings: Settings, names: Sequence[str], images: ImageFolder, progress: Progress
 ) -> tuple[dict[str, str], dict[str, ImageError]]:
     """Hashes of images by name, and why the others have none."""
-    names = list(dict.fromkeys(posting.image for posting in postings if posting.image is not None))
     decode = decoder(settings, ANY_SIDE)
 
     def compute(name: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.catalogue.features import Hashes
+from pricematch.catalogue.hashes import Hashes
 from pricematch.catalogue.postings import Posting
 from pricematch.evaluation.metrics import number_groups
 from pricematch.search.hamming import close_hashes

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import BITS
-from pricematch.pairs.image_retrievers import MAX_DISTANCE, EmbeddingRetriever, HashRetriever
+from pricematch.catalogue.hashes import BITS
+from pricematch.pairs.image_retrievers import MAX_DISTANCE
 from pricematch.pairs.retriever import ParsedFeatures, Retriever
+from pricematch.pairs.several_images import embedding_retriever, hash_retriever
 from pricematch.pairs.title_retrievers import TitleRetriever
 from pricematch.search.candidates import MAX_MEMBERS, Candidates, Lists, top_k
 from pricematch.titles.vectors import TfIdf, words
@@ -43,12 +44,12 @@ def signal_candidates(signal: str, features: ParsedFeatures) -> Candidates:
     retriever: Retriever[Any]
     match signal:
         case "hash":
-            retriever = HashRetriever(features.features.hashes)
+            retriever = hash_retriever(features.features)
         case "title":
             # a word that one title alone holds keeps its weight: taking most of it costs shops with few titles
             retriever = TitleRetriever(_TITLE, TfIdf(features.titles, words, single_weight=1))
         case "image":
-            retriever = EmbeddingRetriever(IMAGE, features.features)
+            retriever = embedding_retriever(IMAGE, features.features)
         case _:
             raise ValueError(f"expected one of {', '.join(SIGNALS)}, got {signal}")
     return retriever.nearest(CANDIDATES)

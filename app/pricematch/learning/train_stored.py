@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pricematch.catalogue.features import Features, ImageFeatures, Wanted, decisive_hashes
+from pricematch.catalogue.features import Features, ImageFeatures, Wanted
 from pricematch.catalogue.fields import Field
 from pricematch.catalogue.labels import is_rounded
 from pricematch.catalogue.postings import Catalogue, Posting
@@ -23,7 +23,8 @@ from pricematch.encoding.encoders import (
 )
 from pricematch.encoding.features import matching_hash
 from pricematch.encoding.ports import Encoder, Pixels
-from pricematch.encoding.stored_images import StoredImages, digests_of
+from pricematch.encoding.stored_images import StoredImages
+from pricematch.encoding.stored_layers import StoredLayers
 from pricematch.errors import ArtefactError, CatalogueError, ImageError, SettingsError
 from pricematch.evaluation.labelled import corrected, stored_feedback
 from pricematch.evaluation.load_features import with_evidence
@@ -104,19 +105,14 @@ class _Features:
     progress: Progress
 
     def __call__(self) -> Features:
-        digests = digests_of(it.image for it in self.postings)
+        layers = StoredLayers.of(self.postings)
         encoders = _encoders(self.settings, self.artefacts)
         encode = _EncodeHere(self.settings, {key: (side, load) for _, key, _, side, load in encoders})
         images = StoredImages(self.store.images, self.store.computed, encode, _warn_of_bad, self.settings.workers)
-        images.ensure(digests, Wanted(frozenset(key for _, key, *_ in encoders), phash=True), self.progress)
-        own = decisive_hashes([it.image_phash for it in self.postings], images.hashes(digests))
+        images.ensure(layers.every, Wanted(frozenset(key for _, key, *_ in encoders), phash=True), self.progress)
+        vectors = {name: layers.embeddings(images, key, length) for name, key, length, _, _ in encoders}
+        found = Features.shown([it.title for it in self.postings], layers.arrays(layers.hashes(images), vectors))
         catalogue = Catalogue(self.postings)
-        found = Features.of(
-            [it.title for it in self.postings],
-            own,
-            {name: images.embeddings(key, length, digests) for name, key, length, _, _ in encoders},
-            digests,
-        )
         return with_evidence(without_stock_images(catalogue, found), catalogue, self.evidence)
 
 

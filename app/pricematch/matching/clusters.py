@@ -20,7 +20,7 @@ from pricematch.matching.queries import Decision
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.pairs.thresholds import Target
 from pricematch.search.candidates import NOISE
-from pricematch.search.neighbours import MAX_PAIRS, NeighbourGraph, radius_graph
+from pricematch.search.neighbours import MAX_PAIRS, NeighbourGraph, collapsed, radius_graph
 
 AllOrIds: TypeAlias = Literal["all"] | Sequence[str]
 _NO_EVIDENCE = "is of one colour, or shown under many different titles: it is no evidence"
@@ -331,10 +331,11 @@ def _graph(
     search: SimilaritySearch, rows: NDArray[np.intp], embeddings: Embeddings, how: SimilarityClustering
 ) -> NeighbourGraph:
     """The neighbours among some rows of the catalogue and new embeddings behind them."""
-    together = np.concatenate([search.embeddings[rows], embeddings])
+    stored, owners = search.images_of(rows)
+    together = np.concatenate([stored, embeddings])
+    if owners is not None:
+        owners = np.concatenate([owners, len(rows) + np.arange(len(embeddings))])
     if len(rows) <= _FEW:
-        return radius_graph(together, how.eps, how.max_pairs)
-    place = np.empty(search.catalogue.span, np.intp)
-    place[search.by_id] = np.arange(len(search.by_id))
+        return collapsed(radius_graph(together, how.eps, how.max_pairs), owners)
     whole = search.graph.within(how.eps, how.max_pairs)
-    return whole.select(place[rows]).extended(together, how.max_pairs)
+    return collapsed(whole.select(search.places_in_graph(rows)).extended(together, how.max_pairs), owners)

@@ -7,14 +7,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings, Features, Wanted, same_images
+from pricematch.catalogue.features import Embeddings, Features, Wanted
+from pricematch.catalogue.image_arrays import same_image
+from pricematch.catalogue.layers import Layered
 from pricematch.catalogue.records import Decision as Verdict
 from pricematch.errors import SignalNeeded
+from pricematch.matching.image_pairs import Pair, nearest_pair
 from pricematch.matching.index import QueryPairs, ScoredFeatures
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.nodes import node_keys
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Decision, Evidence, Options, Query
+from pricematch.matching.similarity import SimilaritySearch
 from pricematch.pairs.explanation import Explanation, MatchType
 from pricematch.pairs.retriever import ParsedFeatures
 from pricematch.titles.normalise import parse_shown_title
@@ -36,7 +40,8 @@ class Comparison:
         evidence: what the probability rests on.
         similarity: cosine of the images' embeddings; None where one has none that is evidence.
         verdict: what a person decided on them; the probability is 1 or 0 then.
-        no_evidence: sides whose image is a stock image or of one colour.
+        no_evidence: sides whose image is a stock image or of one colour, all of them where there are several.
+        image_pair: see `Match`, of the left and the right posting.
     """
 
     decision: Decision
@@ -46,6 +51,7 @@ class Comparison:
     similarity: float | None
     verdict: Verdict | None
     no_evidence: Sequence[Side]
+    image_pair: Pair | None = None
 
     @property
     def is_match(self) -> bool | None:
@@ -84,9 +90,8 @@ def compare(matcher: Matcher, left: Item, right: Item, options: Options) -> Comp
     """
     items: tuple[Item, Item] = (left, right)
     compared = matcher.compared(options)
-    embeddings = [None if compared is None else _embedding(matcher, it, compared.encoder.key) for it in items]
-    one, other = embeddings
-    similarity = None if one is None or other is None else _cosine(one[0], other[0])
+    embeddings = [None if compared is None else _embeddings(matcher, it, compared) for it in items]
+    similarity = _similarity(*embeddings)
     used = [compared.encoder.key] if compared is not None and similarity is not None else []
     verdict = None
     if isinstance(left, str) and isinstance(right, str):
@@ -107,6 +112,7 @@ def compare(matcher: Matcher, left: Item, right: Item, options: Options) -> Comp
         similarity,
         verdict,
         [side for side, item in sides if _lacks_evidence(matcher, item)],
+        _nearest(matcher, items, options),
     )
 
 
@@ -114,9 +120,9 @@ def _probability(
     matcher: Matcher, search: ProbabilitySearch, left: Item, right: Item
 ) -> tuple[float | None, Explanation | None]:
     """The probability of a pair, and why; None where nothing is known of both."""
-    images = [_image_key(matcher, search, it) for it in (left, right)]
+    one, other = (_image_keys(matcher, search, it) for it in (left, right))
     scored = _scored(matcher, search, left, right)
-    model, same = search.index.model, same_images(np.array(images[1:], np.uint64), images[0])
+    model, same = search.index.model, same_image(one, np.zeros(1, np.intp), other)
     # features are of nodes, and images of one node may differ in their bytes
     exact, changed = scored.with_feature(model, "same_image", same)
     titles = [parse_shown_title(_title(matcher, it)) for it in (left, right)]
@@ -166,8 +172,18 @@ def _of_query(found: QueryPairs, node: int, *, equal: bool) -> ScoredFeatures:
     return ScoredFeatures(pair.values, pair.first, np.ones(1)) if equal else pair
 
 
-def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    return float(np.clip(one.astype(np.float64) @ other.astype(np.float64), -1, 1))
+def _similarity(one: Embeddings | None, other: Embeddings | None) -> float | None:
+    """The highest cosine of two images of both; None where one has none."""
+    if one is None or other is None:
+        return None
+    left, right = (it[it.any(axis=1)].astype(np.float64) for it in (one, other))
+    return float(np.clip(max(ours @ theirs for ours in left for theirs in right), -1, 1))
+
+
+def _nearest(matcher: Matcher, items: tuple[Item, Item], options: Options) -> Pair | None:
+    """Which images of both are the nearest, see `Match.image_pair`."""
+    one, other = (matcher.shown(it) if isinstance(it, str) else matcher.images_of(it).shown for it in items)
+    return nearest_pair(one, other, matcher.nearest_by(options))
 
 
 def _key(search: ProbabilitySearch, features: Features) -> int:
@@ -178,25 +194,23 @@ def _title(matcher: Matcher, item: Item) -> str:
     return matcher.catalogue.posting(item).title if isinstance(item, str) else item.title
 
 
-def _image_key(matcher: Matcher, search: ProbabilitySearch, item: Item) -> int:
-    """The image key of a posting, 0 where it has none that says anything."""
+def _image_keys(matcher: Matcher, search: ProbabilitySearch, item: Item) -> Layered[NDArray[np.uint64]]:
+    """The image keys of one posting, 0 where an image says nothing."""
     if isinstance(item, str):
-        return int(search.images[matcher.catalogue.row(item)])
-    return int(matcher.features_of(item).images[0])
+        return search.images.select(np.array([matcher.catalogue.row(item)]))
+    return matcher.features_of(item).image_keys
 
 
-def _embedding(matcher: Matcher, item: Item, key: str) -> Embeddings | None:
-    """The embedding [1, d] of a posting's image by an encoder; None where it has none that is evidence."""
+def _embeddings(matcher: Matcher, item: Item, search: SimilaritySearch) -> Embeddings | None:
+    """The embeddings [images, d] of a posting; None where it has none of an image that is evidence."""
     if _lacks_evidence(matcher, item):
         return None
-    if isinstance(item, str):
-        return matcher.similarity[key].embedding(item)
-    found: NDArray[np.float32] | None = None if item.image is None else item.image.embeddings.get(key)
-    return None if found is None else found[np.newaxis]
+    return search.embedding(item) if isinstance(item, str) else matcher.images_of(item).embeddings(search)
 
 
 def _lacks_evidence(matcher: Matcher, item: Item) -> bool:
-    """Whether its image is a stock image or of one colour."""
+    """Whether it shows images, and none is evidence."""
     if isinstance(item, str):
-        return bool(matcher.stock.no_evidence[matcher.catalogue.row(item)])
-    return item.image is not None and matcher.evidence(item.image) is None
+        row = matcher.catalogue.row(item)
+        return bool(matcher.stock.marked[row] | matcher.stock.one_colour[row])
+    return matcher.images_of(item).silent

@@ -9,27 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields
-from pricematch.catalogue.features import (
-    ONE_COLOUR,
-    Embeddings,
-    Features,
-    ImageFeatures,
-    Wanted,
-    decisive_hashes,
-    image_keys,
-    parse_hashes,
-)
+from pricematch.catalogue.features import Embeddings, Features, ImageFeatures, Wanted
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.fields import Field, Fields
 from pricematch.catalogue.filters import Filter
 from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.errors import EncoderNeeded, EncoderUnknown, MatcherNeeded, SignalNeeded
+from pricematch.matching.image_pairs import ShownImages, with_nearest_images
 from pricematch.matching.last_results import LastResults
 from pricematch.matching.made_features import MadeFeatures
 from pricematch.matching.probability import ProbabilitySearch
-from pricematch.matching.queries import Decision, Evidence, Match, Matches, Options, Query, Result
-from pricematch.matching.ranked_matches import RankedMatches, explain, match_query, match_row
+from pricematch.matching.probability_matches import explained
+from pricematch.matching.queries import Decision, Matches, Options, Query, Result
+from pricematch.matching.query_images import QueryImages
+from pricematch.matching.ranked_matches import RankedMatches, match_query, match_row
+from pricematch.matching.seen_images import SeenImages
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.similarity_matches import similar_to, similar_to_posting, similarity_decision
 from pricematch.matching.stock_images import StockImages
@@ -101,24 +96,21 @@ class Matcher:
         return self.stock, self.feedback
 
     def changed(
-        self, put: Sequence[Posting], removed: Sequence[str], images: Sequence[ImageFeatures | None]
+        self, put: Sequence[Posting], removed: Sequence[str], images: Sequence[Sequence[ImageFeatures | None]]
     ) -> "Matcher":
         """The matcher of a changed catalogue, see `Catalogue.changed`.
 
         Args:
             put: k postings, new ones and those that take the place of others.
             removed: ids of postings that are no more.
-            images: k, the features of the images of `put`; None where one has none, or none that can be used.
+            images: k, the features of the images of `put`, each in its place; None for one that cannot be used.
         """
         before, catalogue = self.catalogue.span, self.catalogue.changed(put, removed)
-        computed = [None if image is None else image.phash for image in images]
-        hashes = decisive_hashes([it.image_phash for it in put], computed)
-        keys = [None if image is None or image.one_colour else image.digest for image in images]
-        one_colour = np.array([text == ONE_COLOUR for text in computed], np.bool_)
-        stock = self.stock.changed(catalogue, parse_hashes(hashes), image_keys(keys), one_colour)
-        turned = np.flatnonzero((stock.marked[:before] != self.stock.marked) & catalogue.alive[:before])
+        stock = self.stock.changed(catalogue, SeenImages.of_images([it.image_phash for it in put], images))
+        turned = stock.turned(self.stock)
+        embedded = {key: self._made.layered(key, images) for key in self.similarity}
         similarity = {
-            key: it.changed(catalogue, self._made.embeddings(key, images), stock.no_evidence)
+            key: it.changed(catalogue, embedded[key].first, stock.no_evidence, embedded[key].more)
             for key, it in self.similarity.items()
         }
         fields = self.fields.changed(np.arange(before, catalogue.span), catalogue)
@@ -231,18 +223,18 @@ class Matcher:
 
     def evidence(self, image: ImageFeatures) -> ImageFeatures | None:
         """An image, unless it is a stock image or of one colour."""
-        return None if image.one_colour or self.stock.of_image(image) else image
+        return None if self.stock.silences(image) else image
 
     def features(self, images: Sequence[ImageFeatures], metadata: Sequence[Metadata]) -> Features:
         """Features of postings that have these images and metadata, and no title; raises MatcherNeeded."""
         return self._made.of_images(
-            self.trained("method matcher"), [""] * len(images), [*map(self.evidence, images)], metadata
+            self.trained("method matcher"), [""] * len(images), [[self.evidence(it)] for it in images], metadata
         )
 
     def features_of(self, query: Query) -> Features:
-        """Features of a query, whose image is left out where it is no evidence; raises MatcherNeeded."""
-        image = None if query.image is None else self.evidence(query.image)
-        return self._made.of_images(self.trained("matching by title"), [query.title], [image], [query.metadata])
+        """Features of a query, of whose images those are left out that are no evidence; raises MatcherNeeded."""
+        images = self.images_of(query).evidence
+        return self._made.of_images(self.trained("matching by title"), [query.title], [images], [query.metadata])
 
     def decision(self, options: Options, encoders: Collection[str] = ()) -> Decision:
         """The decision rule of some options.
@@ -270,16 +262,17 @@ class Matcher:
             RequestUnanswerable: there is no model or encoder that could do this.
             FieldNotDeclared: the filter would look into too many postings.
         """
-        image = query.image
+        images = self.images_of(query)
         if self.probability is not None:
-            found = self._by_probability(self.probability, query, options)
-        elif image is None:
+            found = self._by_probability(self.probability, query, images, options)
+        elif not query.images:
             raise MatcherNeeded("matching by title")
         else:
-            search = self._deciding(options)
-            told, allowed = self.evidence(image) is not None, self.allowed(options.filter)
-            found = similar_to(search, image.embeddings[search.encoder.key] if told else None, options, allowed)
-        return found if image is None else replace(found, stock=self.stock.of_image(image), one_colour=image.one_colour)
+            search, allowed = self._deciding(options), self.allowed(options.filter)
+            found = similar_to(search, None if images.silent else images.embeddings(search), options, allowed)
+        one_colour = images.silent and any(image.one_colour for image in query.images)
+        found = replace(found, stock=self.stock.of_images(query.images), one_colour=one_colour)
+        return self._with_nearest(found, images.shown, options)
 
     def match_posting(self, posting_id: str, options: Options) -> Result:
         """The matches of a stored posting, itself excluded, from what is stored of it.
@@ -294,10 +287,31 @@ class Matcher:
             found = similar_to_posting(self._deciding(options), posting_id, options, self.feedback, allowed)
         else:
             rule, compared = self.probability.rule(options.target, options.min_probability), self.compared(options)
-            embedding = None if compared is None else compared.embedding(posting_id)
+            embeddings = None if compared is None else compared.embedding(posting_id)
             ranked = match_row(self.probability, row, rule, allowed)
-            found = self._explained(self.probability, ranked, options, compared, embedding)
-        return replace(found, stock=self.stock.of_row(row), one_colour=bool(self.stock.one_colour[row]))
+            found = self._explained(self.probability, ranked, options, compared, embeddings)
+        found = replace(found, stock=self.stock.of_row(row), one_colour=bool(self.stock.one_colour[row]))
+        return self._with_nearest(found, self.shown(posting_id), options)
+
+    def shown(self, posting_id: str) -> ShownImages:
+        """The images of a stored posting; raises PostingNotFound."""
+        row = self.catalogue.row(posting_id)
+        hashes = self.stock.counted_hashes.select(np.array([row]))
+        return ShownImages(len(self.catalogue[row].images), hashes, lambda search: search.embedding(posting_id))
+
+    def images_of(self, query: Query) -> QueryImages:
+        """The images of a query."""
+        return QueryImages(query, self.stock, self._made)
+
+    def nearest_by(self, options: Options) -> list[SimilaritySearch]:
+        """The encoders that say which images are the nearest, the one whose similarity is given first."""
+        named = [self.encoder(options.encoder, "encoder")] if self.named else []
+        retrieved = [self.similarity[key] for name, key in self.retrieved.items() if name == "image"]
+        return named + [search for search in retrieved if search not in named]
+
+    def _with_nearest(self, found: Result, shown: ShownImages, options: Options) -> Result:
+        """A result whose matches say which images are the nearest."""
+        return with_nearest_images(found, shown, self.catalogue, self.stock, self.nearest_by(options))
 
     def _deciding(self, options: Options) -> SimilaritySearch:
         """The encoder that decides without a pair model."""
@@ -311,18 +325,15 @@ class Matcher:
             return None
         return self.encoder(options.encoder, "min_similarity" if options.encoder is None else "encoder")
 
-    def _by_probability(self, search: ProbabilitySearch, query: Query, options: Options) -> Result:
+    def _by_probability(self, search: ProbabilitySearch, query: Query, images: QueryImages, options: Options) -> Result:
         rule, compared = search.rule(options.target, options.min_probability), self.compared(options)
-        if query.image is None and options.min_similarity is not None:
+        if not query.images and options.min_similarity is not None:
             raise SignalNeeded("min_similarity takes an image, got a title only")
-        image = None if query.image is None else self.evidence(query.image)
-        if image is not query.image and not search.compares(title=bool(query.title)):
+        if images.silent and not search.compares(title=bool(query.title)):
             return Result(Matches([]), self.decision(options))
         found = match_query(search, self.features_of(query), rule, self.allowed(options.filter))
-        embedding = None
-        if query.image is not None and compared is not None and compared.encoder.key in query.image.embeddings:
-            embedding = query.image.embeddings[compared.encoder.key][np.newaxis]
-        return self._explained(search, found, options, compared, embedding)
+        embeddings = None if compared is None else images.embeddings(compared)
+        return self._explained(search, found, options, compared, embeddings)
 
     def _explained(
         self,
@@ -330,34 +341,11 @@ class Matcher:
         found: RankedMatches,
         options: Options,
         compared: SimilaritySearch | None,
-        embedding: Embeddings | None,
+        embeddings: Embeddings | None,
     ) -> Result:
-        """The matches that options let through, each with its similarity and why it is one."""
-        least = options.min_similarity
-        rows = found.rows[: options.last + 1] if least is None else found.rows
-        similarities = [None] * len(rows) if compared is None else compared.similarities(embedding, rows)
-        kept = [
-            place
-            for place, similarity in enumerate(similarities)
-            if place < found.decided or least is None or (similarity is not None and similarity >= least)
-        ]
-        more, kept = len(kept) > options.last, kept[options.first : options.last]
-        explained = explain(search, found, np.array(kept, np.intp))
-        matches = [
-            Match(
-                posting_id,
-                similarities[place],
-                float(found.probabilities[place]),
-                why.match_type,
-                Evidence(why.signals, why.reasons),
-                "same" if place < found.decided else None,
-                bool(self.stock.marked[rows[place]]),
-                bool(self.stock.one_colour[rows[place]]),
-            )
-            for place, posting_id, why in zip(kept, self.catalogue.ids_of(rows[kept]), explained, strict=True)
-        ]
-        encoders = [compared.encoder.key] if compared is not None and embedding is not None else []
-        return Result(Matches(matches), self.decision(options, encoders), options.last if more else None)
+        """The matches that options let through, see `explained`."""
+        encoders = [compared.encoder.key] if compared is not None and embeddings is not None else []
+        return explained(search, found, options, self.decision(options, encoders), self.stock, compared, embeddings)
 
     @property
     def _made(self) -> MadeFeatures:

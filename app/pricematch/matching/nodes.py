@@ -20,20 +20,33 @@ def node_keys(features: ParsedFeatures, signals: Sequence[str], fields: Sequence
 
     Two are equal if their titles have the same words in the same order and their images the same hash; where networks
     compare images too, or hashes are no signal or not known, the same bytes; and if they have the same in all evidence
-    fields. What is no signal is not looked at; of what has neither title nor image nothing is known.
+    fields. Of several images the order does not matter, nor that one is there twice. What is no signal is not looked
+    at; of what has neither title nor image nothing is known.
     """
-    hashes, images = features.features.hashes, features.features.images.tolist()
-    values, known = hashes.values.tolist(), hashes.known.tolist()
     titles = [title.words for title in features.titles] if "title" in signals else [()] * len(features)
-    evidence = _evidence(features, fields)
     found = []
-    for words, value, hashed, image, said in zip(titles, values, known, images, evidence, strict=True):
+    for words, images, said in zip(titles, _images(features, signals), _evidence(features, fields), strict=True):
+        shown: tuple[object, ...] = images[0] if len(images) == 1 else (images,) if images else (None, 0)
+        text = repr((words, *shown)).encode("utf-8", "surrogatepass")
+        key = int.from_bytes(blake2b(text + said, digest_size=8).digest(), "big") | 1
+        found.append(key if words or images else _NOTHING)
+    return np.array(found, np.uint64)
+
+
+def _images(features: ParsedFeatures, signals: Sequence[str]) -> list[list[tuple[int | None, int]]]:
+    """The different images of each posting, by what tells them apart, in an order of their own: hash and image key."""
+    keys = features.features.image_keys
+    hashes = features.features.every.made(lambda it: it.hashes).values
+    every = keys.rows.tolist(), hashes.values.tolist(), hashes.known.tolist(), keys.values.tolist()
+    found: list[list[tuple[int | None, int]]] = [[] for _ in range(len(features))]
+    for row, value, hashed, image in zip(*every, strict=True):
         phash = value if hashed and "hash" in signals else None
         content = image if phash is None or "image" in signals else 0
-        text = repr((words, phash, content)).encode("utf-8", "surrogatepass")
-        key = int.from_bytes(blake2b(text + said, digest_size=8).digest(), "big") | 1
-        found.append(key if words or phash is not None or content else _NOTHING)
-    return np.array(found, np.uint64)
+        if phash is not None or content:
+            found[row].append((phash, content))
+    if not keys.more:
+        return found
+    return [sorted({*of}, key=lambda it: (it[0] is None, it)) if len(of) > 1 else of for of in found]
 
 
 def _evidence(features: ParsedFeatures, fields: Sequence[Field]) -> list[bytes]:

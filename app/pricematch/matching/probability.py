@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
+from pricematch.catalogue.layers import Layered, layers_replaced
 from pricematch.catalogue.postings import Catalogue
 from pricematch.errors import SignalNeeded, TargetUnknown
 from pricematch.matching.index import MatchIndex, QueryPairs
@@ -47,7 +48,7 @@ class ProbabilitySearch:
         catalogue: the postings.
         index: of the nodes that they are of.
         nodes: which posting is of which.
-        images: uint64 [span], image keys of the rows, 0 where there is none that says anything.
+        images: uint64 [span], image keys of the rows, 0 where there is none that says anything; of all their images.
         thresholds: the matcher's.
         changes: how many postings came or went, or got another node, since all were scored together.
         feedback: people's decisions on pairs of postings, which overrule probabilities.
@@ -61,7 +62,7 @@ class ProbabilitySearch:
     catalogue: Catalogue
     index: MatchIndex
     nodes: Nodes
-    images: NDArray[np.uint64]
+    images: Layered[NDArray[np.uint64]]
     thresholds: SizeThresholds
     changes: int = 0
     feedback: Feedback = NO_FEEDBACK
@@ -112,7 +113,7 @@ class ProbabilitySearch:
         index = MatchIndex.build(chosen, model, progress, pairs, found, nodes.copies, at_home, taught)
         index = replace(index, alive=standing >= 0)
         gone = int((~alive).sum())
-        images = parsed.features.images
+        images = parsed.features.image_keys
         search = cls(label, catalogue, index, nodes, images, shrunk.thresholds, gone, verdicts=verdicts)
         return replace(search, shrunk=shrunk)
 
@@ -185,14 +186,15 @@ class ProbabilitySearch:
         if len(fresh):
             index = index.with_added(features.select(fresh))
         images = np.zeros(len(nodes.of_row), np.uint64)
-        images[:before] = self.images
+        images[:before] = self.images.first
         images[rows] = features.images
+        more = layers_replaced(self.images.more, rows, features.image_keys.more)
         return replace(
             self,
             catalogue=catalogue,
             index=replace(index, alive=there),
             nodes=nodes,
-            images=images,
+            images=Layered(images, more),
             changes=self.changes + len(rows) + int(gone.sum()),
         )
 

@@ -37,8 +37,9 @@ class Match:
         match_type: how the two are the same, and
         evidence: what the probability rests on.
         feedback: `same` where a person decided so; then the probability is 1.
-        stock_image: whether its image is a stock image, which is no evidence.
-        one_colour: whether its image is of one colour, which is none either.
+        stock_image: whether its image is a stock image, which is no evidence; of several images, whether one of them
+            is and none is evidence.
+        one_colour: whether its image is of one colour, which is none either; of several the same.
         image_pair: which images of the query and of the posting, by their places from 0, are the nearest; None where
             both have one at most, or nothing compares them.
     """
@@ -118,6 +119,11 @@ class Query:
     metadata: Metadata = NO_METADATA
     more_images: tuple[ImageFeatures, ...] = ()
 
+    @property
+    def images(self) -> tuple[ImageFeatures, ...]:
+        """Features of all its images, each in its place."""
+        return () if self.image is None else (self.image, *self.more_images)
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -178,8 +184,10 @@ class Result:
         matches: the most probable, or without a pair model the most similar, first.
         decision: the rule.
         next: how many matches come before the next page; None where there is none.
-        stock: the stock image of the posting or query, which was no evidence; None where it has none.
-        one_colour: whether its image is of one colour, which was none either.
+        stock: the stock image of the posting or query, which was no evidence; None where it has none, or has another
+            image that was evidence.
+        one_colour: whether its image is of one colour, which was none either; of several images, whether one of them
+            is and none was evidence.
     """
 
     matches: Matches

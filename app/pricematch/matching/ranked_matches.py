@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Features, same_images
+from pricematch.catalogue.features import Features
+from pricematch.catalogue.image_arrays import same_image
+from pricematch.catalogue.layers import Layered
 from pricematch.matching.index import ScoredFeatures
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.pairs.explanation import Explanation
@@ -26,7 +28,7 @@ class RankedMatches:
     Attributes:
         title: of the query; None for a stored posting, whose title is read where matches are explained.
         row: of the posting; −1 for a query.
-        image: its image key, 0 where it has none.
+        images: uint64 [1], the keys of its images, 0 where it has none.
         rows: int32 [m], of its matches.
         probabilities: float64 [m].
         features: of the pairs; None where they are computed from the rows.
@@ -35,7 +37,7 @@ class RankedMatches:
 
     title: ParsedTitle | None
     row: int
-    image: int
+    images: Layered[NDArray[np.uint64]]
     rows: NDArray[np.int32]
     probabilities: NDArray[np.float64]
     features: ScoredFeatures | None = None
@@ -62,13 +64,13 @@ def match_row(
     if allowed is not None:
         same, free = same[allowed[same]], free & allowed[rows]
     rows, probabilities = rows[free], probabilities[free]
-    image = int(search.images[row])
-    alike = same_images(search.images[rows], image)
+    images = search.images.select(np.array([row]))
+    alike = same_image(search.images, rows, images)
     order = _order(search, rows, probabilities, rule, alike, fallback=alone)
     return RankedMatches(
         None,
         row,
-        image,
+        images,
         np.concatenate([same, rows[order]]),
         np.concatenate([np.ones(len(same)), probabilities[order]]),
         decided=len(same),
@@ -79,8 +81,8 @@ def match_pair(search: ProbabilitySearch, row: int, other: int) -> RankedMatches
     """A pair of stored postings as if it matched; its probability is 0 where it is no candidate."""
     candidates, probabilities = _candidates_of(search, row, None)
     found = probabilities[candidates == other]
-    image = int(search.images[row])
-    return RankedMatches(None, row, image, np.array([other], np.int32), found if len(found) else np.zeros(1))
+    images = search.images.select(np.array([row]))
+    return RankedMatches(None, row, images, np.array([other], np.int32), found if len(found) else np.zeros(1))
 
 
 def match_query(
@@ -97,11 +99,10 @@ def match_query(
     Raises:
         SignalNeeded: it has nothing that the pair model compares.
     """
-    shown = features.hashes.known.any() or any(vectors.any() for vectors in features.embeddings.values())
-    search.check_signals(image=bool(shown), title=any(features.titles))
-    found, image = search.query(features, allowed), int(features.images[0])
+    search.check_signals(image=features.shows_images, title=any(features.titles))
+    found, images = search.query(features, allowed), features.image_keys
     rows, place = search.nodes.rows_of(found.pairs.right, search.catalogue.alive)
-    same = same_images(search.images[rows], image)
+    same = same_image(search.images, rows, images)
     every, probabilities = found.features.select(place), found.pairs.probabilities[place]
     # features are of nodes, and images of one node may differ in their bytes
     every, changed = every.with_feature(search.index.model, "same_image", same)
@@ -111,7 +112,7 @@ def match_query(
         places = np.flatnonzero(allowed[rows])
         rows, probabilities, every, same = rows[places], probabilities[places], every.select(places), same[places]
     order = _order(search, rows, probabilities, rule, same, fallback=alone)
-    return RankedMatches(found.titles[0], -1, image, rows[order], probabilities[order], every.select(order))
+    return RankedMatches(found.titles[0], -1, images, rows[order], probabilities[order], every.select(order))
 
 
 def explain(search: ProbabilitySearch, found: RankedMatches, kept: NDArray[np.intp]) -> list[Explanation]:
@@ -125,9 +126,8 @@ def explain(search: ProbabilitySearch, found: RankedMatches, kept: NDArray[np.in
             scored = found.features.select(kept)
         features, contributions = scored.values.copy(), scored.contributions(search.index.model)
         # features are of nodes, and images of one node may differ in their bytes
-        features[:, search.index.model.feature_names.index("same_image")] = same_images(
-            search.images[rows], found.image
-        )
+        column = search.index.model.feature_names.index("same_image")
+        features[:, column] = same_image(search.images, rows, found.images)
         title = parse_shown_title(search.catalogue[found.row].title) if found.title is None else found.title
         return search.explainer.explain(features, contributions, title, titles)
 

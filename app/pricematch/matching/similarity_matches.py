@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import EncoderInfo
+from pricematch.catalogue.features import Embeddings, EncoderInfo
 from pricematch.catalogue.feedback import Feedback
 from pricematch.matching.queries import Decision, Match, Matches, Options, Result
 from pricematch.matching.similarity import SimilaritySearch
@@ -24,18 +24,18 @@ def similarity_decision(search: SimilaritySearch, options: Options) -> Decision:
 
 def similar_to(
     search: SimilaritySearch,
-    embedding: NDArray[np.float32] | None,
+    embeddings: Embeddings | None,
     options: Options,
     allowed: NDArray[np.bool_] | None = None,
 ) -> Result:
-    """The matches of an image by its embedding [d]; none where it is no evidence, and has None.
+    """The matches of a posting by the embeddings [q, d] of its images; none where none is evidence, and it has None.
 
     `allowed` is of `SimilaritySearch.nearest`.
     """
     decision = similarity_decision(search, options)
-    if embedding is None:
+    if embeddings is None:
         return Result(Matches([]), decision)
-    near = search.nearest(embedding[np.newaxis], options.last + 1, decision.threshold, allowed)
+    near = search.nearest(embeddings, options.last + 1, decision.threshold, allowed)
     return Result.page([*near], options, decision)
 
 

@@ -14,7 +14,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import BITS
+from pricematch.catalogue.hashes import BITS
 from pricematch.pairs.reason_sentences import NEAR_BITS
 from pricematch.titles.comparison import SUMMARY
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import BITS
+from pricematch.catalogue.hashes import BITS
 from pricematch.pairs.calibration import PLATT, Calibration, log_odds
 from pricematch.pairs.feature_names import SCALED, SIGNALS, pair_feature_names
 from pricematch.pairs.graph_features import GRAPH_FEATURES

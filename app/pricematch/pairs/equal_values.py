@@ -1,18 +1,18 @@
 """Postings of one hash, or of one title: of equally near ones only some would be candidates, by their order."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Hashes
-from pricematch.pairs.profiles import Profiles
 from pricematch.pairs.retriever import Alive
 from pricematch.search.candidates import ranges
 
 _MOST_EQUAL = 512
 """Postings of one value that are all candidates of each other; of more, those that retrievers find."""
+Shown: TypeAlias = tuple[NDArray[np.intp], NDArray[np.uint64]]
+"""Rows of postings and values of hashes, [p] each: what each posting shows, each hash of it once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class EqualValues:
     """The values that are known of n postings, ascending.
 
     Attributes:
-        rows: intp [k], which posting each value is of.
+        rows: intp [k], which posting each value is of; one posting may have several.
         values: [k].
     """
 
@@ -28,11 +28,10 @@ class EqualValues:
     values: NDArray[Any]
 
     @classmethod
-    def of(cls, values: NDArray[Any], known: NDArray[np.bool_]) -> "EqualValues":
-        """Those of values [n] that are known, bool [n]."""
-        rows = np.flatnonzero(known)
-        rows = rows[np.argsort(values[rows], kind="stable")]
-        return cls(rows, values[rows])
+    def of(cls, rows: NDArray[np.intp], values: NDArray[Any]) -> "EqualValues":
+        """The values [k] of some rows [k]."""
+        order = np.argsort(values, kind="stable")
+        return cls(rows[order], values[order])
 
     def equal(
         self, values: NDArray[Any], known: NDArray[np.bool_], alive: Alive, found: int
@@ -69,29 +68,37 @@ class EqualPostings:
     titles: EqualValues | None
 
     @classmethod
-    def of(cls, own: Profiles) -> "EqualPostings":
-        """Those of the postings of a catalogue."""
-        hashes, titles = own.hashes, own.titles
+    def of(cls, shown: Shown | None, titles: NDArray[np.int64] | None) -> "EqualPostings":
+        """Those that the postings of a catalogue show, and their `TitleProfiles.keys`, int64 [n]."""
+        known = None if titles is None else np.flatnonzero(titles >= 0)
         return cls(
-            None if hashes is None else EqualValues.of(hashes.values, hashes.known),
-            None if titles is None else EqualValues.of(titles.keys, titles.keys >= 0),
+            None if shown is None else EqualValues.of(*shown),
+            None if titles is None or known is None else EqualValues.of(known, titles[known]),
         )
 
     def equal(
-        self, hashes: Hashes | None, titles: NDArray[np.int64] | None, alive: Alive, found: int
+        self, shown: Shown | None, titles: NDArray[np.int64] | None, alive: Alive, found: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions of some postings and rows of those with an equal hash or title, see `EqualValues.equal`.
 
         Args:
-            hashes: of m postings; None where they are no signal.
+            shown: the hashes of m postings; None where they are no signal.
             titles: int64 [m], their `TitleProfiles.keys`; None where titles are no signal.
             alive: as there.
             found: as there.
         """
         pairs = [(np.empty(0, np.int64), np.empty(0, np.int64))]
-        if hashes is not None and self.hashes is not None:
-            pairs.append(self.hashes.equal(hashes.values, hashes.known, alive, found))
+        if shown is not None and self.hashes is not None:
+            rows, values = shown
+            line, equal = self.hashes.equal(values, np.ones(len(values), np.bool_), alive, found)
+            pairs.append((rows[line], equal))
         if titles is not None and self.titles is not None:
             pairs.append(self.titles.equal(titles, titles >= 0, alive, found))
         left, right = zip(*pairs, strict=True)
         return np.concatenate(left), np.concatenate(right)
+
+
+def occurrences(values: NDArray[np.generic], ascending: NDArray[np.generic]) -> NDArray[np.intp]:
+    """How often each of some values [n] occurs among others, which are sorted; intp [n]."""
+    found: NDArray[np.intp] = np.searchsorted(ascending, values, "right") - np.searchsorted(ascending, values, "left")
+    return found

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.evidence import evidence_families, is_evidence
-from pricematch.catalogue.features import BITS
 from pricematch.catalogue.fields import Field
+from pricematch.catalogue.hashes import BITS
 from pricematch.pairs.graph_features import GRAPH_FEATURES
 from pricematch.pairs.reason_sentences import NEAR_BITS, Sentences, sentences
 from pricematch.pairs.title_features import WORDS

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import Embeddings, Features, Hashes
+from pricematch.catalogue.features import Embeddings, Features
+from pricematch.catalogue.hashes import Hashes
+from pricematch.catalogue.image_arrays import ImageArrays
 from pricematch.pairs.retriever import ParsedFeatures, Retrieved, Retriever, Rows
 from pricematch.pairs.shades import SHADES, shade_similarities
 from pricematch.search.dense import DenseIndex
@@ -62,16 +64,16 @@ class EmbeddingRetriever(Retriever[Embeddings]):
 
     Args:
         name: one of `IMAGE_RETRIEVERS`.
-        features: of the catalogue, with embeddings of that name, else raises ValueError.
+        features: of the catalogue, or of its images, with embeddings of that name, else raises ValueError.
     """
 
-    def __init__(self, name: str, features: Features) -> None:
-        embeddings = _embeddings(name, features)
+    def __init__(self, name: str, features: Features | ImageArrays) -> None:
+        embeddings = embeddings_called(name, features)
         super().__init__(name, -np.inf, embeddings, DenseIndex(embeddings))
 
     def transform(self, features: ParsedFeatures, others: "Mapping[str, Retrieved]") -> Embeddings:  # noqa: ARG002
         """The embeddings of new postings."""
-        return _embeddings(self.name, features.features)
+        return embeddings_called(self.name, features.features)
 
     def selected(self, vectors: Embeddings, rows: Rows) -> Embeddings:
         """Some of the embeddings."""
@@ -119,9 +121,9 @@ class ShadeRetriever(EmbeddingRetriever):
         return shade_similarities(one, other)
 
 
-def image_retriever(name: str, features: Features) -> EmbeddingRetriever:
+def image_retriever(name: str, features: Features | ImageArrays) -> EmbeddingRetriever:
     """One of `IMAGE_RETRIEVERS`; histograms of colours tell by their length whether they are of shades."""
-    shades = name == "colours" and _embeddings(name, features).shape[1] == SHADES
+    shades = name == "colours" and embeddings_called(name, features).shape[1] == SHADES
     return (ShadeRetriever if shades else EmbeddingRetriever)(name, features)
 
 
@@ -132,7 +134,8 @@ def _rows_of(embeddings: Embeddings, rows: Rows) -> Embeddings:
     return embeddings[rows]
 
 
-def _embeddings(name: str, features: Features) -> Embeddings:
+def embeddings_called(name: str, features: Features | ImageArrays) -> Embeddings:
+    """The embeddings of one of `IMAGE_RETRIEVERS`; raises ValueError where there are none."""
     if name not in features.embeddings:
         raise ValueError(f"expected postings with embeddings called {name}, got {list(features.embeddings)}")
     return features.embeddings[name]

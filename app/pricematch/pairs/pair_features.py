@@ -8,27 +8,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.evidence import evidence_features
-from pricematch.catalogue.features import Features, same_images
+from pricematch.catalogue.features import Features
 from pricematch.catalogue.fields import Field
 from pricematch.pairs.candidate_pairs import TOP_K, are_near, concatenated, distinct, ends_of, top_pairs
 from pricematch.pairs.equal_values import EqualPostings
-from pricematch.pairs.feature_names import SCALED, pair_feature_names
-from pricematch.pairs.image_retrievers import EmbeddingRetriever
+from pricematch.pairs.feature_names import pair_feature_names
+from pricematch.pairs.image_profiles import (
+    CountedHashes,
+    ImageProfiles,
+    shown_hashes,
+)
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.neighbours import (
     Neighbourhoods,
     Neighbours,
-    low_high,
-    rank_features,
-    scaled_similarities,
 )
-from pricematch.pairs.profiles import Profiles, occurrences
+from pricematch.pairs.pair_comparison import PairComparison
+from pricematch.pairs.profiles import Profiles
 from pricematch.pairs.retriever import Alive, ParsedFeatures, Retrieved
 from pricematch.pairs.retrievers import retrievers_of
-from pricematch.pairs.title_features import TitleWords, word_features
+from pricematch.pairs.title_features import TitleWords
 from pricematch.pairs.title_retrievers import ExpandedTitleRetriever
-from pricematch.search.candidates import Candidates
-from pricematch.titles.comparison import compare, summarise
 from pricematch.titles.vectors import TfIdf, words
 
 _NEAREST = 100
@@ -72,13 +72,13 @@ class PairFeatureExtractor:
         weighted = self._weighted = TfIdf(parsed.titles, words, copies=copies) if "title" in signals else None
         retrievers = retrievers_of(parsed, weighted, signals, None if found is None else found.shares, copies)
         self._retrievers = {it.name: it for it in retrievers}
+        self._comparison = PairComparison(retrievers, self.names)
         self._titles = None if weighted is None else TitleWords(parsed.titles, weighted)
-        hashes = parsed.features.hashes
-        self._hashes = np.sort(hashes.values[hashes.known])
+        self._hashes = np.sort(shown_hashes(parsed.features.every.made(lambda it: it.hashes))[1])
         vectors = {name: retriever.vectors for name, retriever in self._retrievers.items()}
         if found is None:
             nearest = {name: retriever.nearest(_NEAREST) for name, retriever in self._retrievers.items()}
-            similarities = self._stacked(nearest)
+            similarities = self._comparison.stacked(nearest)
         else:
             similarities = found.similarities
         self.own = self._profiles(parsed, vectors, similarities, len(features))
@@ -102,8 +102,8 @@ class PairFeatureExtractor:
     @property
     def dimensions(self) -> dict[str, int]:
         """Length of the embeddings of each retriever of images."""
-        retrievers = (it for it in self._retrievers.values() if isinstance(it, EmbeddingRetriever))
-        return {retriever.name: retriever.vectors.shape[1] for retriever in retrievers}
+        retrievers = (it for it in self._retrievers.values() if it.name in IMAGE_RETRIEVERS)
+        return {retriever.name: retriever.vectors.first.shape[1] for retriever in retrievers}
 
     def nothing(self) -> Profiles:
         """The profiles of no postings."""
@@ -136,7 +136,7 @@ class PairFeatureExtractor:
             retrieved[it.name] = it.retrieve(features, retrieved, _NEAREST, alive)
         vectors = {name: found.vectors for name, found in retrieved.items()}
         nearest = {name: found.nearest for name, found in retrieved.items()}
-        found = self._profiles(features, vectors, self._stacked(nearest), len(self) + 1, new=True)
+        found = self._profiles(features, vectors, self._comparison.stacked(nearest), len(self) + 1, new=True)
         if gone is not None:
             found = replace(found.without(self.own, gone), catalogue_size=len(self) - int(gone.sum()) + 1)
         compared = {name: it.compared for name, it in retrieved.items() if it.compared is not None}
@@ -159,7 +159,7 @@ class PairFeatureExtractor:
         """
         if len(new) < 2:
             return new, *ends_of(np.zeros((len(new), len(new)), np.bool_))
-        similarities = self._similarities(new, new)
+        similarities = self._comparison.similarities(new, new)
         own = np.arange(len(new))
         similarities[:, own, own] = -np.inf
         whole = new.including(similarities, new, own=True)
@@ -182,7 +182,7 @@ class PairFeatureExtractor:
         """
         if not len(others):
             return new, replace(others, catalogue_size=new.catalogue_size), *ends_of(np.zeros((len(new), 0), np.bool_))
-        similarities = np.where(alive, self._similarities(new, others), -np.inf)
+        similarities = np.where(alive, self._comparison.similarities(new, others), -np.inf)
         back = similarities.transpose(0, 2, 1)
         size = new.catalogue_size + int(alive.sum())
         whole = new.including(similarities, others).without(others, ~alive)
@@ -207,28 +207,18 @@ class PairFeatureExtractor:
         nearest = {
             name: it.nearest_to(vectors[name], TOP_K, here, known.get(name)) for name, it in self._retrievers.items()
         }
-        hashes = None if profiles.hashes is None else profiles.hashes.select(this)
         titles = None if profiles.titles is None else profiles.titles.keys[this]
-        _, found = concatenated(top_pairs(nearest), self._equal.equal(hashes, titles, here, TOP_K))
+        _, found = concatenated(top_pairs(nearest), self._equal.equal(profiles.images.shown(this), titles, here, TOP_K))
         rows = np.flatnonzero(later)
         if not len(rows):
             return np.unique(found).astype(np.intp)
-        similarities = self._compared(vectors, others.vectors, np.zeros_like(rows), rows)[:, np.newaxis]
-        near = are_near(Neighbours.of(self._stacked(nearest)).including(similarities), similarities)
+        similarities = self._comparison.compared(vectors, others.vectors, np.zeros_like(rows), rows)[:, np.newaxis]
+        near = are_near(Neighbours.of(self._comparison.stacked(nearest)).including(similarities), similarities)
         return np.union1d(found, len(self) + rows[near[0]]).astype(np.intp)
 
     def joined(self, one: Profiles, other: Profiles) -> Profiles:
         """The profiles of postings that were compared with each other, as one."""
-        return Profiles(
-            other.catalogue_size,
-            {name: it.joined(one.vectors[name], other.vectors[name]) for name, it in self._retrievers.items()},
-            one.neighbours.joined(other.neighbours),
-            None if one.titles is None or other.titles is None else one.titles.joined(other.titles),
-            None if one.hashes is None or other.hashes is None else one.hashes.joined(other.hashes),
-            np.concatenate([one.hash_repeats, other.hash_repeats]),
-            np.concatenate([one.images, other.images]),
-            None if one.evidence is None or other.evidence is None else one.evidence.joined(other.evidence),
-        )
+        return self._comparison.joined(one, other)
 
     def features(
         self,
@@ -237,61 +227,17 @@ class PairFeatureExtractor:
         right: NDArray[np.integer],
         others: Profiles | None = None,
     ) -> NDArray[np.float32]:
-        """The pair features, float32 [m, `names`]; NaN where an end lacks what a feature takes.
-
-        The same for (a, b) and (b, a) of the same profiles.
-
-        Args:
-            profiles: of the left ends.
-            left: [m], positions in the profiles of the left ends.
-            right: [m], in those of the right ends.
-            others: profiles of the right ends, whose neighbours do not include the left ones yet: each pair is looked
-                at as if they did. None: they are among `profiles`, and know each other.
-        """
-        found = np.empty((len(left), len(self.names)), np.float32)
-        for first in range(0, len(left), _BLOCK):
-            piece = slice(first, first + _BLOCK)
-            np.concatenate(self._parts(profiles, others, left[piece], right[piece]), axis=1, out=found[piece])
-        return found
-
-    def _parts(
-        self, profiles: Profiles, others: Profiles | None, left: NDArray[np.integer], right: NDArray[np.integer]
-    ) -> list[NDArray[np.float32]]:
-        one, other = profiles, profiles if others is None else others
-        parts = [np.full((len(left), 1), np.log(one.catalogue_size), np.float32)]
-        known = one.compared if other is self.own else {}
-        compared = [
-            it.similarities(one.vectors[name], other.vectors[name], left, right, known.get(name))
-            for name, it in self._retrievers.items()
-        ]
-        least, ends = None if others is None else self._least, (one.neighbours, other.neighbours, left, right)
-        parts.append(rank_features(np.stack(compared), *ends, least))
-        if one.titles is not None and other.titles is not None:
-            parts.append(word_features(one.titles, other.titles, left, right))
-            parts.append(summarise(compare(one.titles.attributes, left, other.titles.attributes, right)))
-        if one.hashes is not None and other.hashes is not None:
-            known = one.hashes.known[left] & other.hashes.known[right]
-            equal = one.hashes.values[left] == other.hashes.values[right]
-            repeats = one.hash_repeats[left]
-            both = np.column_stack(low_high(repeats, np.where(equal, repeats, other.hash_repeats[right])))
-            parts.append(np.where(known[:, np.newaxis], both, np.nan).astype(np.float32))
-        parts.append(same_images(one.images[left], other.images[right])[:, np.newaxis])
-        if SCALED in self.names:
-            place = list(self._retrievers).index("image")
-            scaled = scaled_similarities(compared[place], place, *ends, including=others is not None)
-            parts.append(scaled[:, np.newaxis])
-        if one.evidence is not None and other.evidence is not None:
-            parts.append(evidence_features(one.evidence, other.evidence, left, right))
-        return parts
+        """The pair features, float32 [m, `names`]; see `PairComparison.features`."""
+        return self._comparison.features(profiles, left, right, others, known=others is self.own)
 
     def _equal_to(self, profiles: Profiles, alive: Alive) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions of some postings, and rows of those alive with an equal hash or title."""
         titles = None if profiles.titles is None else profiles.titles.keys
-        return self._equal.equal(profiles.hashes, titles, alive, TOP_K)
+        return self._equal.equal(profiles.images.shown(), titles, alive, TOP_K)
 
     @cached_property
     def _equal(self) -> EqualPostings:
-        return EqualPostings.of(self.own)
+        return EqualPostings.of(self.own.images.shown(), None if self.own.titles is None else self.own.titles.keys)
 
     def _profiles(
         self,
@@ -303,39 +249,15 @@ class PairFeatureExtractor:
         new: bool = False,
     ) -> Profiles:
         features = postings.features
+        hashes = features.every.made(lambda it: CountedHashes.among(it.hashes, self._hashes, new=new))
         return Profiles(
             size,
             vectors,
             Neighbours.of(similarities),
             None if self._titles is None else self._titles.profiles(postings.titles, vectors["words"], new=new),
-            features.hashes if "hash" in self.signals else None,
-            occurrences(features.hashes.values, self._hashes) + new,
-            features.images,
+            ImageProfiles(hashes if "hash" in self.signals else None, features.image_keys),
             features.evidence_of(self.fields),
         )
-
-    def _stacked(self, nearest: Mapping[str, Candidates]) -> NDArray[np.float64]:
-        """The similarities [r, n, k] of the candidates that each retriever has found."""
-        return np.stack([nearest[name].similarities for name in self._retrievers])
-
-    @cached_property
-    def _least(self) -> NDArray[np.float64]:
-        return np.array([retriever.least for retriever in self._retrievers.values()])
-
-    def _similarities(self, one: Profiles, other: Profiles) -> NDArray[np.float64]:
-        """Similarities [r, k, m] of all pairs; −inf where they are not near enough to be neighbours."""
-        left, right = np.indices((len(one), len(other))).reshape(2, -1)
-        found = self._compared(one.vectors, other.vectors, left, right)
-        return found.reshape(len(self._retrievers), len(one), len(other))
-
-    def _compared(
-        self, one: Mapping[str, Any], other: Mapping[str, Any], left: NDArray[np.intp], right: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        """The same of some pairs, [r, p], by the vectors of both and the rows [p] of their ends."""
-        retrievers = self._retrievers.items()
-        compared = [it.similarities(one[name], other[name], left, right) for name, it in retrievers]
-        values = np.stack(compared).astype(np.float64)
-        return np.where(values >= self._least[:, np.newaxis], values, -np.inf)
 
 
 def _parsed(features: Features | ParsedFeatures, signals: Sequence[str]) -> ParsedFeatures:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
 from pricematch.catalogue.evidence import EvidenceValues
-from pricematch.catalogue.features import Hashes
+from pricematch.pairs.equal_values import occurrences
+from pricematch.pairs.image_profiles import ImageProfiles
 from pricematch.pairs.neighbours import Neighbours
 from pricematch.titles.comparison import TitleAttributes
 
@@ -60,9 +61,7 @@ class Profiles:
         vectors: by retriever, the representation that it compares.
         neighbours: their nearest neighbours in the catalogue, by the retrievers in the order of their features.
         titles: None where titles are no signal.
-        hashes: None where hashes are no signal.
-        hash_repeats: intp [n], equal hashes in the catalogue, the posting's own included.
-        images: uint64 [n], image keys, 0 where there is none.
+        images: n.
         evidence: n, values of the fields that pairs are compared by; None where there is none.
         compared: by some retrievers, float64 [n, m], the similarity of new postings to all of the catalogue's.
     """
@@ -71,9 +70,7 @@ class Profiles:
     vectors: Mapping[str, Any]
     neighbours: Neighbours
     titles: TitleProfiles | None
-    hashes: Hashes | None
-    hash_repeats: NDArray[np.intp]
-    images: NDArray[np.uint64]
+    images: ImageProfiles
     evidence: EvidenceValues | None = None
     compared: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
@@ -88,26 +85,16 @@ class Profiles:
             others: m postings.
             own: whether the others are these very postings, each of which counts itself already.
         """
-        counting = self._counting(others, slice(None), 1, own=own)
+        counting = self._counting(others, None, 1, own=own)
         return replace(counting, neighbours=self.neighbours.including(similarities))
 
     def without(self, others: "Profiles", gone: NDArray[np.bool_]) -> "Profiles":
         """The profiles where some of the others, bool [m], no longer count as having the same title or hash."""
         return self._counting(others, np.flatnonzero(gone), -1, own=False) if gone.any() else self
 
-    def _counting(self, others: "Profiles", rows: "slice | NDArray[np.intp]", sign: int, *, own: bool) -> "Profiles":
-        titles, repeats = self.titles, self.hash_repeats
+    def _counting(self, others: "Profiles", rows: NDArray[np.intp] | None, sign: int, *, own: bool) -> "Profiles":
+        titles = self.titles
         if titles is not None and others.titles is not None:
-            more = occurrences(titles.keys, np.sort(others.titles.keys[rows])) - own
-            titles = replace(titles, repeats=titles.repeats + sign * more)
-        if self.hashes is not None and others.hashes is not None:
-            # of a posting without a hash the count means nothing, and no feature is made of it
-            values, known = others.hashes.values[rows], others.hashes.known[rows]
-            repeats = repeats + sign * (occurrences(self.hashes.values, np.sort(values[known])) - own)
-        return replace(self, titles=titles, hash_repeats=repeats)
-
-
-def occurrences(values: NDArray[np.generic], ascending: NDArray[np.generic]) -> NDArray[np.intp]:
-    """How often each of some values [n] occurs among others, which are sorted; intp [n]."""
-    found: NDArray[np.intp] = np.searchsorted(ascending, values, "right") - np.searchsorted(ascending, values, "left")
-    return found
+            keys = others.titles.keys if rows is None else others.titles.keys[rows]
+            titles = replace(titles, repeats=titles.repeats + sign * (occurrences(titles.keys, np.sort(keys)) - own))
+        return replace(self, titles=titles, images=self.images.counting(others.images, rows, sign, own=own))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import exp, log
 
 from pricematch.catalogue.evidence import evidence_families
-from pricematch.catalogue.features import BITS
 from pricematch.catalogue.fields import Field
+from pricematch.catalogue.hashes import BITS
 from pricematch.pairs.title_sentences import Both, facts_sentences, title_sentences
 from pricematch.titles.comparison import read_together
 from pricematch.titles.normalise import ParsedTitle

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS, HashRetriever, image_retriever
+from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.pairs.retriever import ParsedFeatures, Retriever
+from pricematch.pairs.several_images import embedding_retriever, hash_retriever
 from pricematch.pairs.title_retrievers import ExpandedTitleRetriever, TitleRetriever
 from pricematch.titles.vectors import TfIdf, grams
 
@@ -29,7 +30,7 @@ def retrievers_of(
         shares: see `ExpandedTitleRetriever`; None: they are searched.
         copies: [n], see `TfIdf`.
     """
-    hashes = HashRetriever(parsed.features.hashes) if "hash" in signals else None
+    hashes = hash_retriever(parsed.features) if "hash" in signals else None
     found: list[Retriever[Any]] = []
     for signal in signals:
         if signal == "hash" and hashes is not None:
@@ -38,5 +39,5 @@ def retrievers_of(
             plain = TitleRetriever("grams", TfIdf(parsed.titles, grams, copies=copies))
             found += [TitleRetriever("words", weighted), plain, ExpandedTitleRetriever(plain, hashes, shares)]
         elif signal == "image":
-            found += [image_retriever(name, parsed.features) for name in IMAGE_RETRIEVERS]
+            found += [embedding_retriever(name, parsed.features) for name in IMAGE_RETRIEVERS]
     return found

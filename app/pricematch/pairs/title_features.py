@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from pricematch.pairs.equal_values import occurrences
 from pricematch.pairs.neighbours import low_high
-from pricematch.pairs.profiles import TitleProfiles, occurrences
+from pricematch.pairs.profiles import TitleProfiles
 from pricematch.search.sparse import reduced, runs_of, shared_values
 from pricematch.titles.comparison import TitleAttributes
 from pricematch.titles.normalise import ParsedTitle

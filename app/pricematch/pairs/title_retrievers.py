@@ -1,12 +1,12 @@
 """Retrievers by titles: by their words, by their characters, and by titles blended with those near them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from pricematch.pairs.image_retrievers import HashRetriever
 from pricematch.pairs.retriever import Alive, ParsedFeatures, Retrieved, Retriever, Rows
 from pricematch.search.candidates import Candidates
 from pricematch.search.sparse import DECIMALS, FEW_QUERIES, SparseIndex, cosines, highest, rounded
@@ -92,7 +92,7 @@ class ExpandedTitleRetriever(TitleRetriever):
         shares: as above.
     """
 
-    def __init__(self, titles: TitleRetriever, hashes: HashRetriever | None, shares: csr_array | None = None) -> None:
+    def __init__(self, titles: TitleRetriever, hashes: Retriever[Any] | None, shares: csr_array | None = None) -> None:
         self._titles, self._hashes = titles, hashes
         if shares is None:
             alike = None if hashes is None else hashes.nearest(NEIGHBOURS)

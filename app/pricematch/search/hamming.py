@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pricematch.catalogue.features import BITS, Hashes
+from pricematch.catalogue.hashes import BITS, Hashes
 from pricematch.search.candidates import Candidates, places, stacked, top_k
 
 _BLOCK_PAIRS = 4 * 1024 * 1024

@@ -93,6 +93,25 @@ def radius_graph(embeddings: Embeddings, radius: float, max_pairs: int = MAX_PAI
     return _graph(radius, len(embeddings), *_pairs(embeddings, 0, radius, max_pairs))
 
 
+def collapsed(graph: NeighbourGraph, owners: NDArray[np.integer] | None) -> NeighbourGraph:
+    """The graph of what owns the rows of another one: two owners are as far apart as the nearest rows of both.
+
+    Args:
+        graph: of m rows.
+        owners: [m], which of n owners each row is of, each number from 0 on at least once; None: each has its own.
+    """
+    if owners is None:
+        return graph
+    line, row = owners[graph.lines()].astype(np.int32), owners[graph.rows].astype(np.int32)
+    once = np.flatnonzero(line > row)
+    line, row, distances = line[once], row[once], graph.distances[once]
+    order = np.lexsort((distances, row, line))
+    line, row, distances = line[order], row[order], distances[order]
+    nearest = np.ones(len(order), np.bool_)
+    nearest[1:] = (line[1:] != line[:-1]) | (row[1:] != row[:-1])
+    return _graph(graph.radius, int(owners.max(initial=-1)) + 1, line[nearest], row[nearest], distances[nearest])
+
+
 def _pairs(
     embeddings: Embeddings, first: int, radius: float, max_pairs: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:

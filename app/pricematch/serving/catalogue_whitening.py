@@ -65,7 +65,7 @@ class CatalogueWhitening:
         least = self._least(models, active)
         if least is None or len(catalogue) < max(least, self._looks_at):
             return ()
-        images = sorted({posting.image for posting in catalogue if posting.image is not None})
+        images = sorted({name for posting in catalogue for name in posting.images})
         if len(images) < least:
             self._looks_at = len(catalogue) + least - len(images)  # there cannot be enough before
             return ()

@@ -9,8 +9,8 @@ from pricematch.catalogue.metadata import Metadata
 from pricematch.catalogue.records import PostingChange
 from pricematch.matching.matcher import Matcher
 
-Encoded: TypeAlias = tuple[PostingChange, ImageFeatures | None]
-"""A change with the features of its image; None where it has none, or none that can be used."""
+Encoded: TypeAlias = tuple[PostingChange, Sequence[ImageFeatures | None]]
+"""A change with the features of its images, each in its place; None for one that cannot be used."""
 
 
 @dataclass(frozen=True)

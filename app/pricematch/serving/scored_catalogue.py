@@ -7,6 +7,7 @@ A file of another version, another matcher or another encoder is ignored, as is 
 import hashlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields, EvidenceValues
-from pricematch.catalogue.features import Embeddings, Features, Hashes
+from pricematch.catalogue.features import Embeddings, Features
 from pricematch.catalogue.feedback import Feedback
+from pricematch.catalogue.hashes import Hashes
+from pricematch.catalogue.image_arrays import ImageArrays
+from pricematch.catalogue.layers import Layer, Layered
 from pricematch.catalogue.postings import Posting
 from pricematch.encoding.versions import HASHING
 from pricematch.formats.array_files import read_kept
@@ -30,7 +34,7 @@ from pricematch.serving.models import LoadedModels
 from pricematch.store.folder import PRIVATE_FILE
 
 FILE = "judged.npz"
-FORMAT = 6
+FORMAT = 7
 """To be raised whenever the same postings get other pair features, candidates or bounds, or the arrays are others."""
 _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "key": (np.uint8, 1),
@@ -43,6 +47,12 @@ _ARRAYS: Mapping[str, tuple[type[np.generic], int]] = {
     "hashed": (np.bool_, 1),
     "images": (np.uint64, 1),
     "stock": (np.bool_, 1),
+    "more_rows": (np.int64, 1),
+    "more_ends": (np.int64, 1),
+    "more_hashes": (np.uint64, 1),
+    "more_hashed": (np.bool_, 1),
+    "more_images": (np.uint64, 1),
+    "more_stock": (np.bool_, 1),
     "numbers": (np.float64, 2),
     "texts": (np.uint64, 3),
     "keys": (np.uint64, 1),
@@ -68,9 +78,8 @@ class ScoredCatalogue:
     Attributes:
         fingerprints: `fingerprint` by posting_id, in the order of the rows.
         titles: n.
-        hashes: n.
-        images: uint64 [n], image keys.
-        stock: bool [n], which had a stock image; of those neither hash nor image key is there.
+        images: hashes and image keys of all their images, without embeddings.
+        stock: which were stock images; of those neither hash nor image key is there.
         evidence: n, values of the fields that they were compared by.
         scored: what was found.
         model: that scored them: the matcher's, or what verdicts have made of it.
@@ -80,24 +89,30 @@ class ScoredCatalogue:
 
     fingerprints: Mapping[str, int]
     titles: Sequence[str]
-    hashes: Hashes
-    images: NDArray[np.uint64]
-    stock: NDArray[np.bool_]
+    images: Layered[ImageArrays]
+    stock: Layered[NDArray[np.bool_]]
     evidence: EvidenceValues
     scored: ScoredNodes
     model: PairModel
     verdicts: int
     taught: int
 
-    def features(self, embeddings: Mapping[str, Embeddings]) -> Features:
-        """The features of the postings, with embeddings [n, d] by retriever."""
-        return Features(self.titles, self.hashes, embeddings, self.images, self.evidence)
+    def features(self, embeddings: Mapping[str, Layered[Embeddings]]) -> Features:
+        """The features of the postings.
+
+        Args:
+            embeddings: by retriever, of the images of these postings and of others behind them; of those that are gone
+                or changed there may be none.
+        """
+        shown = Features.shown(self.titles, self.images, self.evidence)
+        return shown.with_embeddings({name: _of_layers(of, self.images) for name, of in embeddings.items()})
 
 
 def fingerprint(posting: Posting, evidence: EvidenceFields = NO_EVIDENCE) -> int:
     """63 bits of a digest of all of a posting that the matcher compares, evidence fields included."""
-    compared = evidence.compared(posting.metadata)
-    return _digest(repr((posting.title, posting.image, posting.image_phash, *compared)))
+    compared = [*posting.more_images, *evidence.compared(posting.metadata)]
+    counted = (len(posting.more_images),) if posting.more_images else ()
+    return _digest(repr((posting.title, posting.image, posting.image_phash, *counted, *compared)))
 
 
 def feedback_fingerprint(feedback: Feedback, posting_ids: Container[str]) -> int:
@@ -129,7 +144,7 @@ def save_scored(
     models: LoadedModels,
     postings: Sequence[Posting],
     features: Features,
-    stock: NDArray[np.bool_],
+    stock: Layered[NDArray[np.bool_]],
     search: ProbabilitySearch,
 ) -> None:
     """Keep what was found among postings that were scored together.
@@ -139,7 +154,7 @@ def save_scored(
         models: that scored them.
         postings: by their rows.
         features: of the postings, as the index was built from them.
-        stock: bool [n], which have a stock image.
+        stock: which of their images are stock images.
         search: of them, as they were scored together, with the feedback that has taught it.
 
     Raises:
@@ -149,6 +164,7 @@ def save_scored(
     found, pairs, n = scored.found, scored.pairs, scored.found.similarities.shape[1]
     evidence = features.evidence or EvidenceValues.none((), len(postings))
     shares = csr_array((n, n), dtype=np.float32) if found.shares is None else found.shares
+    more = features.with_embeddings({}).every
     ids, id_ends = _bytes([posting.posting_id for posting in postings])
     titles, title_ends = _bytes(features.titles)
     arrays: dict[str, Any] = {
@@ -161,7 +177,13 @@ def save_scored(
         "hashes": features.hashes.values,
         "hashed": features.hashes.known,
         "images": features.images,
-        "stock": stock,
+        "stock": stock.first,
+        "more_rows": more.rows[len(postings) :],
+        "more_ends": np.cumsum([len(layer) for layer in features.more], dtype=np.int64),
+        "more_hashes": more.values.hashes.values[len(postings) :],
+        "more_hashed": more.values.hashes.known[len(postings) :],
+        "more_images": more.values.images[len(postings) :],
+        "more_stock": stock.values[len(postings) :],
         "numbers": evidence.numbers,
         "texts": evidence.texts,
         "keys": scored.keys,
@@ -186,6 +208,7 @@ def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel, fields: Evidence
     postings, pairs, n = len(kept["fingerprints"]), len(kept["left"]), kept["similarities"].shape[1]
     sizes = dict.fromkeys(("id_ends", "title_ends", "hashes", "hashed", "images", "stock", "keys"), postings)
     sizes |= dict.fromkeys(("right", "first", "probabilities"), pairs) | {"share_ends": n, "verdicts": 1, "taught": 1}
+    sizes |= dict.fromkeys(("more_hashes", "more_hashed", "more_images", "more_stock"), len(kept["more_rows"]))
     if any(len(kept[name]) != size for name, size in sizes.items()) or n != len(Nodes.of(kept["keys"])[0]):
         raise ValueError("expected arrays of as many postings, and of as many pairs")
     evidence = EvidenceValues.none(fields.fields, postings)
@@ -196,13 +219,21 @@ def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel, fields: Evidence
     left, right = kept["left"], kept["right"]
     if pairs and not (min(left.min(), right.min()) >= 0 and max(left.max(), right.max()) < n):
         raise ValueError("expected pairs of these nodes")
+    images, rows = _images(kept, "more_hashes", "more_hashed", "more_images"), kept["more_rows"].astype(np.intp)
+    ends = [0, *kept["more_ends"].tolist()]
+    pieces = [slice(*of) for of in pairwise(ends)]
+    if sorted(ends) != ends or ends[-1] != len(rows) or any((np.diff(rows[piece]) <= 0).any() for piece in pieces):
+        raise ValueError("expected images in layers")
+    if len(rows) and not 0 <= rows.min() <= rows.max() < postings:
+        raise ValueError("expected images of these postings")
+    more = tuple(Layer(rows[piece], images[np.arange(len(rows))[piece]]) for piece in pieces)
+    stock = tuple(Layer(rows[piece], kept["more_stock"][piece]) for piece in pieces)
     shares = csr_array((kept["shares"], kept["share_columns"], np.append(0, kept["share_ends"])), shape=(n, n))
     return ScoredCatalogue(
         dict(zip(ids, kept["fingerprints"].tolist(), strict=True)),
         _texts(kept["titles"], kept["title_ends"]),
-        Hashes(kept["hashes"], kept["hashed"]),
-        kept["images"],
-        kept["stock"],
+        Layered(_images(kept, "hashes", "hashed", "images"), more),
+        Layered(kept["stock"], stock),
         evidence,
         ScoredNodes(
             kept["keys"],
@@ -213,6 +244,22 @@ def _scored(kept: Mapping[str, NDArray[Any]], model: PairModel, fields: Evidence
         int(kept["verdicts"][0]),
         int(kept["taught"][0]),
     )
+
+
+def _images(kept: Mapping[str, NDArray[Any]], hashes: str, hashed: str, keys: str) -> ImageArrays:
+    return ImageArrays(Hashes(kept[hashes], kept[hashed]), {}, kept[keys])
+
+
+def _of_layers(embeddings: Layered[Embeddings], images: Layered[ImageArrays]) -> Layered[Embeddings]:
+    """The embeddings of some images, in their layers; zeros where there is none."""
+    first, more = embeddings.first[: len(images)], list[Layer[Embeddings]]()
+    for place, layer in enumerate(images.more):
+        found = np.zeros((len(layer), first.shape[1]), np.float32)
+        if place < len(embeddings.more):
+            held, places = embeddings.more[place].places(layer.rows)
+            found[held] = embeddings.more[place].values[places]
+        more.append(Layer(layer.rows, found))
+    return Layered(first, tuple(more))
 
 
 def _digest(text: str) -> int:

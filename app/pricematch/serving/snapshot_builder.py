@@ -9,17 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.evidence import NO_EVIDENCE, EvidenceFields
-from pricematch.catalogue.features import ONE_COLOUR, Features, Wanted, decisive_hashes
+from pricematch.catalogue.features import Features, Wanted
 from pricematch.catalogue.feedback import NO_FEEDBACK, Feedback
 from pricematch.catalogue.fields import Field, Fields
+from pricematch.catalogue.layers import Layer, Layered
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.catalogue.records import FeedbackChange
-from pricematch.encoding.stored_images import StoredImages, digests_of
+from pricematch.encoding.stored_images import StoredImages
+from pricematch.encoding.stored_layers import StoredLayers
 from pricematch.errors import SettingsError
 from pricematch.formats.matcher_files import LoadedMatcher
 from pricematch.learning.verdicts import VerdictTeacher
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.seen_images import SeenImages, of_any
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.matching.stock_images import StockImage, StockImages
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
@@ -80,16 +83,14 @@ class SnapshotBuilder:
         if not self.anew:
             base = _useful(load_scored(self.settings.data, self.models, evidence), postings, evidence)
         catalogue = Catalogue(postings) if base is None else _on(base, postings, evidence)
-        digests = digests_of(catalogue[row].image for row in range(catalogue.span))
+        layers = StoredLayers.of(catalogue.select(range(catalogue.span)))
         # hashes say which images show nothing
-        self.images.ensure(digests, Wanted(frozenset(self.models.encoders), phash=True), self.progress)
-        raw, stock = _raw(catalogue, self.images)
-        embedded = {
-            key: SimilaritySearch.of(
-                encoder, catalogue, self.images.embeddings(key, encoder.dimension, digests), stock.no_evidence
-            )
-            for key, encoder in self.models.encoders.items()
-        }
+        self.images.ensure(layers.every, Wanted(frozenset(self.models.encoders), phash=True), self.progress)
+        raw, stock = _raw(catalogue, layers, self.images)
+        embedded = dict[str, SimilaritySearch]()
+        for key, encoder in self.models.encoders.items():
+            vectors = layers.embeddings(self.images, key, encoder.dimension)
+            embedded[key] = SimilaritySearch.of(encoder, catalogue, vectors.first, stock.no_evidence, vectors.more)
         _warn_of_stock(stock)
         keys = {name: encoder.key for name, encoder in self.models.retrieved.items()}
         retrieved = {name: embedded[key] for name, key in keys.items()}
@@ -115,12 +116,13 @@ class SnapshotBuilder:
         loaded, catalogue = self.models.matcher, stock.catalogue
         if loaded is None:
             return None
-        vectors = {name: one.embeddings for name, one in retrieved.items()}
+        vectors = {name: one.images for name, one in retrieved.items()}
         if not vectors and "image" in loaded.model.signals:  # the default matcher, without its encoder
-            vectors = dict.fromkeys(IMAGE_RETRIEVERS, np.zeros((catalogue.span, 1), np.float32))
-        whole = replace(raw.features, embeddings=vectors).without_unseen()
+            nothing = raw.features.image_keys.made(lambda keys: np.zeros((len(keys), 1), np.float32))
+            vectors = dict.fromkeys(IMAGE_RETRIEVERS, nothing)
+        whole = raw.features.with_embeddings(vectors).without_unseen()
         told = evidence.values([catalogue.metadata_of(row) for row in range(catalogue.span)])
-        features = replace(whole.without_images(np.flatnonzero(stock.marked)), evidence=told)
+        features = replace(whole.without_marked(stock.marked_images), evidence=told)
         build = partial(ProbabilitySearch.build, loaded.label, catalogue)
         if base is None:
             _warn_of_absent(features, loaded)
@@ -130,18 +132,18 @@ class SnapshotBuilder:
             search = build(parsed, loaded.model, loaded.thresholds, self.progress, teacher=teacher)
             search = replace(search, feedback=feedback, evidence=evidence)
             _warn_of_distance(search)
-            self._keep(list(catalogue), features, stock.marked, search)
+            self._keep(list(catalogue), features, stock.marked_images, search)
             return search
         count = len(base.fingerprints)
-        scored = base.features({name: one[:count] for name, one in vectors.items()}).without_unseen()
+        scored = base.features(vectors).without_unseen()
         before = zip(base.titles, raw.titles, strict=False)
         titles = [now if now.text == title else parse_title(title) for title, now in before]
-        parsed = ParsedFeatures(scored.without_images(np.flatnonzero(base.stock)), titles)
+        parsed = ParsedFeatures(scored.without_marked(base.stock), titles)
         search = build(parsed, base.model, loaded.thresholds, self.progress, base.scored, loaded.homing)
         untaught = search.teachable and feedback_fingerprint(feedback, base.fingerprints) != base.taught
         search = replace(search, verdicts=base.verdicts, feedback=feedback, untaught=untaught, evidence=evidence)
-        turned = (base.stock != stock.marked[:count]) & catalogue.alive[:count]
-        rows = np.concatenate([np.flatnonzero(turned), np.arange(count, catalogue.span)])
+        turned = _turned(base, stock)
+        rows = np.concatenate([turned, np.arange(count, catalogue.span)])
         for first in range(0, len(rows), _AT_ONCE):
             self.progress("Scoring changes", first, len(rows))
             some = rows[first : first + _AT_ONCE]
@@ -156,7 +158,11 @@ class SnapshotBuilder:
         return NO_EVIDENCE if loaded is None else EvidenceFields.declared(loaded.model.fields, declared)
 
     def _keep(
-        self, postings: Sequence[Posting], features: Features, stock: NDArray[np.bool_], search: ProbabilitySearch
+        self,
+        postings: Sequence[Posting],
+        features: Features,
+        stock: Layered[NDArray[np.bool_]],
+        search: ProbabilitySearch,
     ) -> None:
         """For the next start; one that cannot be written costs that one time only."""
         try:
@@ -165,20 +171,29 @@ class SnapshotBuilder:
             _log.warning("the scored catalogue is not kept: %s", error)
 
 
-def _raw(catalogue: Catalogue, images: StoredImages) -> tuple[ParsedFeatures, StockImages]:
+def _raw(catalogue: Catalogue, layers: StoredLayers, images: StoredImages) -> tuple[ParsedFeatures, StockImages]:
     """Titles, hashes and image keys of all rows, and which images are no evidence."""
-    postings = catalogue.select(range(catalogue.span))
-    digests = digests_of(posting.image for posting in postings)
-    own = decisive_hashes([posting.image_phash for posting in postings], images.hashes(digests))
-    raw = ParsedFeatures.of(Features.of([posting.title for posting in postings], own, images=digests))
-    one_colour = np.array([text == ONE_COLOUR for text in own], np.bool_)
-    return raw, StockImages.of(catalogue, raw.features.hashes, raw.features.images, raw.titles, one_colour)
+    hashes = layers.hashes(images)
+    titles = [posting.title for posting in catalogue.select(range(catalogue.span))]
+    raw = ParsedFeatures.of(Features.shown(titles, layers.arrays(hashes, {})))
+    seen = [SeenImages.of(some, digests) for some, digests in zip(hashes, layers.digests, strict=True)]
+    shown = Layered(seen[0], tuple(map(Layer, layers.rows, seen[1:])))
+    return raw, StockImages.of_shown(catalogue, shown, raw.titles)
+
+
+def _turned(base: ScoredCatalogue, stock: StockImages) -> NDArray[np.intp]:
+    """The rows of a scored catalogue, of those alive, of which an image has become a stock image, or no longer is."""
+    count, alive = len(base.fingerprints), stock.catalogue.alive
+    there = np.flatnonzero(alive[:count])
+    then, now = base.stock.select(there), stock.marked_images.select(there)
+    differ = [Layer(a.rows, a.values != b.values) for a, b in zip(then.more, now.more, strict=True)]
+    return there[of_any(Layered(then.first != now.first, tuple(differ)))]
 
 
 def stock_images(store: PostingStore, images: StoredImages) -> Sequence[StockImage]:
     """The stock images among all stored postings; raises StoreError."""
     catalogue = Catalogue(read_postings(store))
-    _, stock = _raw(catalogue, images)
+    _, stock = _raw(catalogue, StoredLayers.of(list(catalogue)), images)
     return stock.each
 
 
@@ -197,10 +212,11 @@ def _warn_of_distance(search: ProbabilitySearch) -> None:
 
 def _warn_of_absent(postings: Features, loaded: LoadedMatcher) -> None:
     """Warn of required signals that no posting has anything for: a column may have been forgotten."""
+    every = [*postings.every.layers]
     present = {
-        "hash": postings.hashes.known.any(),
+        "hash": any(it.values.hashes.known.any() for it in every),
         "title": any(title.strip() for title in postings.titles),
-        "image": any(vectors.any() for vectors in postings.embeddings.values()),
+        "image": any(vectors.any() for it in every for vectors in it.values.embeddings.values()),
     }
     for signal in loaded.required if len(postings) else ():
         if not present[signal]:

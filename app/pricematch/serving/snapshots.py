@@ -175,7 +175,7 @@ class Snapshots:
                     current, changes = self._current, self._changes(self._current)
                 if changes is None or _many(current, changes):
                     return self.rebuild()
-                first = next(pieces(current.matcher, [(it, None) for it in changes.postings], _ENCODED), [])
+                first = next(pieces(current.matcher, [(it, ()) for it in changes.postings], _ENCODED), [])
                 self._take(changes, self._encoded(current, [it for it, _ in first]))
             if self._current.young(self._few):
                 return self.rebuild()
@@ -268,15 +268,16 @@ class Snapshots:
     def _is_little(self, snapshot: Snapshot, changes: Changes, written: Collection[str]) -> bool:
         """Whether changes beside what was written and metadata are few, and no image of them lacks features."""
         others = searched_of(snapshot.matcher, [it for it in changes.postings if it.posting_id not in written])
-        digests = list(dict.fromkeys(filter(None, _digests(others))))
+        digests = list(dict.fromkeys(filter(None, digests_of(name for it in others for name in _images(it)))))
         return len(others) <= _PIECE and not self._images.lacking(digests, snapshot.matcher.wanted_of_stored)
 
     def _encoded(self, snapshot: Snapshot, changes: Sequence[PostingChange]) -> list[Encoded]:
         """Changes with the features of their images; those that lack any are encoded. Of metadata none are needed."""
         searched = searched_of(snapshot.matcher, changes)
-        features = self._images.features(_digests(searched), snapshot.matcher.wanted_of_stored)
-        images = dict(zip((it.posting_id for it in searched), features, strict=True))
-        return [(it, images.get(it.posting_id)) for it in changes]
+        digests = digests_of(name for it in searched for name in _images(it))
+        features = iter(self._images.features(digests, snapshot.matcher.wanted_of_stored))
+        images = {it.posting_id: [next(features) for _ in _images(it)] for it in searched}
+        return [(it, images.get(it.posting_id, ())) for it in changes]
 
     def _changed(self, snapshot: Snapshot, changes: Changes, encoded: Sequence[Encoded], version: int) -> Snapshot:
         """A snapshot with feedback and some of the postings of changes, and so with all up to a version of the store.
@@ -341,5 +342,6 @@ def _is_news(matcher: Matcher, change: FeedbackChange) -> bool:
     return matcher.feedback.of(change.first).get(change.second) != change.decision
 
 
-def _digests(changes: Sequence[PostingChange]) -> list[bytes | None]:
-    return digests_of(None if it.posting is None else it.posting.image for it in changes)
+def _images(change: PostingChange) -> Sequence[str]:
+    """The names of the images of a posting that is there."""
+    return () if change.posting is None else change.posting.images
