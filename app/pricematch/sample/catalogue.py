@@ -67,6 +67,11 @@ def posting_id(row: int) -> str:
     return f"sample_{row:06d}"
 
 
+def planned_groups(postings: int, seed: int, assortment: Assortment = USUAL) -> list[Group]:
+    """The products that `write_sample` draws, each with the rows of its postings."""
+    return plan_groups(postings, _stream(seed, _PLAN), assortment)
+
+
 def write_sample(
     output: Path,
     postings: int,
@@ -96,7 +101,7 @@ def write_sample(
     for existing in (table, images):
         if existing.exists():
             raise FileExistsError(f"{existing} exists already; choose another directory or remove it first")
-    groups = plan_groups(postings, _stream(seed, _PLAN), assortment)
+    groups = planned_groups(postings, seed, assortment)
     sellers = draw_sellers(_stream(seed, _SELLERS))
     images.mkdir(parents=True)
     rows: list[_Posting] = []
