@@ -96,6 +96,20 @@ def test_a_new_posting_repeats_what_it_would_if_it_was_stored(seed: int) -> None
     assert set(right) <= set(ends) | {29}
 
 
+def test_gone_postings_repeat_nothing() -> None:
+    """A new posting counts those that are there, as in a catalogue that never had the others."""
+    every, alive = drawn_several(40, 1, lacking=0), np.random.default_rng(1).random(40) < 0.6
+    found = PairFeatureExtractor(every, ("hash",)).profiles(ParsedFeatures.of(every), alive)[0]
+    expected = PairFeatureExtractor(every.select(np.flatnonzero(alive)), ("hash",)).profiles(ParsedFeatures.of(every))[
+        0
+    ]
+    assert found.images.hashes is not None
+    assert expected.images.hashes is not None
+    for one, other in zip(found.images.hashes.layers, expected.images.hashes.layers, strict=True):
+        np.testing.assert_array_equal(one.values.repeats, other.values.repeats)
+    assert max(layer.values.repeats.max() for layer in found.images.hashes.layers) > 3
+
+
 def test_postings_with_a_common_second_image_are_all_candidates() -> None:
     """More than retrievers would find: of equally near ones only some would be, by their order."""
     first = drawn_several(70, share=0, lacking=0).every.first
