@@ -200,7 +200,7 @@ def test_images_count_once_where_one_is_shown_twice() -> None:
     for count in (4, 5):
         shown = {it.posting_id: (it.title, [image(30, LOGO)] * 2) for it in logos(count)}
         shown |= {it.posting_id: (it.title, []) for it in others(30)}
-        assert len(matcher_of(shown).stock.each) == (count == 5)
+        assert [it.postings for it in matcher_of(shown).stock.each] == [5] * (count == 5)
 
 
 def test_the_same_images_in_another_order_are_one_node() -> None:
