@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from pricematch.catalogue.byte_escapes import decode_byte_escapes, encode_byte_escapes
 from pricematch.catalogue.labels import as_label
 from pricematch.catalogue.metadata import NO_METADATA, Metadata
-from pricematch.catalogue.postings import Posting, decode_byte_escapes, encode_byte_escapes
+from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.errors import ImageUnavailable, SettingsError
 from pricematch.formats.feedback_files import read_feedback

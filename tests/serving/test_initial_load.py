@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
-from pricematch.catalogue.records import Counts
+from pricematch.catalogue.job_records import Counts
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.progress import silent
 from pricematch.serving.startup import start

@@ -10,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.catalogue.features import Wanted
+from pricematch.catalogue.job_records import Counts
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Counts, Kept, Put
+from pricematch.catalogue.records import Kept, Put
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageError, ImageUnavailable, ModelOutputError
-from pricematch.formats.posting_rows import PostingRow, RowChecker
+from pricematch.formats.row_checks import PostingRow, RowChecker
 from pricematch.serving import intake as importing
-from pricematch.serving.intake import AT_ONCE, ImportedBatch, Offered, RowImport, put_each, try_each
+from pricematch.serving.intake import Offered, put_each, try_each
+from pricematch.serving.row_imports import AT_ONCE, ImportedBatch, RowImport
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import FolderlessImages, MeanColourEncoder, image_bytes
 from tests.support.memory_store import MemoryStore

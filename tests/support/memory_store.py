@@ -23,6 +23,7 @@ from pricematch.catalogue.feedback_batches import (
     PairDecision,
 )
 from pricematch.catalogue.fields import Field
+from pricematch.catalogue.job_records import Job
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import ProductEvent
 from pricematch.catalogue.records import (
@@ -31,7 +32,6 @@ from pricematch.catalogue.records import (
     Condition,
     Decision,
     FeedbackChange,
-    Job,
     Kept,
     KeptAnswer,
     ModelChange,

@@ -26,8 +26,8 @@ from pricematch.api.schemas.clusters import ClusterJson, ClusterRequest
 from pricematch.api.schemas.filters import NarrowedRequest
 from pricematch.api.schemas.images import MAX_URL_CHARS
 from pricematch.api.schemas.matches import MatchRequest
+from pricematch.catalogue.byte_escapes import decode_byte_escapes
 from pricematch.catalogue.metadata import METADATA, read_json_value
-from pricematch.catalogue.postings import decode_byte_escapes
 from pricematch.encoding.image_formats import known_format
 from pricematch.errors import LimitExceeded
 from pricematch.settings import Settings

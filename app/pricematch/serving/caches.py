@@ -162,9 +162,9 @@ class ResultCache(BoundedCache[Result]):
 
     async def match(self, matcher: Matcher, query: Query, options: Options, run: _Run) -> Result:
         """The matches of a query; `run` does the work where they are not kept, and what it raises is raised."""
-        image = query.image
+        images = () if query.image is None else (query.image, *query.more_images)
         # the digest says which image it is, the others which of its features are there
-        shown = None if image is None else (image.digest, image.phash, frozenset(image.embeddings))
+        shown = tuple((image.digest, image.phash, frozenset(image.embeddings)) for image in images)
         told = tuple(matcher.evidence_fields.compared(query.metadata))
         compute = partial(run, matcher.match, query, options)
         return await self._result(matcher, query.title, (shown, told), options, compute)

@@ -12,10 +12,12 @@ from pricematch.encoding.blocking import encoding_for
 from pricematch.encoding.catalogue_files import row_format
 from pricematch.encoding.stored_images import Encode
 from pricematch.errors import RowProblem
-from pricematch.formats.posting_rows import PostingRow, PostingRows, check_rows
+from pricematch.formats.posting_rows import PostingRows, check_rows
+from pricematch.formats.row_checks import PostingRow
 from pricematch.progress import Progress
 from pricematch.serving.imports import image_source
-from pricematch.serving.intake import RowImport, try_each
+from pricematch.serving.intake import try_each
+from pricematch.serving.row_imports import RowImport
 from pricematch.settings import Settings
 
 _EXAMPLES, _MAX_PROBLEMS = 20, 1000

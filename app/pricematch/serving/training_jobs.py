@@ -17,9 +17,9 @@ from typing import Any, Self
 from pydantic import SecretStr
 
 from pricematch.catalogue.feedback import Feedback, corrected_labels
+from pricematch.catalogue.job_records import Job
 from pricematch.catalogue.labels import is_rounded
 from pricematch.catalogue.postings import Catalogue
-from pricematch.catalogue.records import Job
 from pricematch.errors import LabelsNeeded, Overloaded, StoreError
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store

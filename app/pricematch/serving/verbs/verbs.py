@@ -11,6 +11,7 @@ from pricematch.serving.backend import Backend, Readiness, Workers
 from pricematch.serving.caches import BoundedCache, FeatureCache, ResultCache, ThumbnailCache
 from pricematch.serving.change_readers import Arrivals, ChangeReaders, Telling
 from pricematch.serving.outgoing import Outgoing
+from pricematch.serving.posting_images import whole_of
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
@@ -100,11 +101,26 @@ class Verbs(Readiness):
             raise found
         return found
 
-    async def _stored_form(self, backend: Backend, image: bytes) -> ImageFeatures:
-        """The stored form of an image, whose features are computed and kept if they are not; raises ImageError."""
-        form = await self._features(backend, image, Wanted(stored_form=True))
-        images, matcher = backend.intake.images, backend.snapshot.matcher
-        for wanted in await self._workers.store(images.lacking, [form.digest], matcher.wanted_of_stored):
-            found = await self._features(backend, form.stored_form, wanted)
-            await self._workers.store(images.keep, [found])
-        return form
+    async def _features_of_each(
+        self, backend: Backend, images: Sequence[Sequence[bytes]], wanted: Wanted
+    ) -> list[list[ImageFeatures]]:
+        """The features of the images of each of some postings; raises ImageError, and as `match`."""
+        each = [image for of_posting in images for image in of_posting]
+        found = await self._image_features.features(each, wanted, backend.features) if each else []
+        return whole_of(images, found)
+
+    async def _stored_forms(self, backend: Backend, images: Sequence[bytes]) -> list[ImageFeatures]:
+        """The stored forms of a posting's images, whose features are computed and kept if they are not.
+
+        Raises ImageError.
+        """
+        [forms] = await self._features_of_each(backend, [images], Wanted(stored_form=True))
+        kept, matcher, content = backend.intake.images, backend.snapshot.matcher, {it.digest: it for it in forms}
+        lacking = await self._workers.store(kept.lacking, list(content), matcher.wanted_of_stored) if forms else {}
+        for wanted, digests in lacking.items():
+            stored = [content[digest].stored_form for digest in digests]
+            found = await self._image_features.features(stored, wanted, backend.features)
+            of_digest = dict(zip(digests, found, strict=True))
+            whole_of([images], (of_digest.get(it.digest, it) for it in forms))
+            await self._workers.store(kept.keep, [it for it in found if isinstance(it, ImageFeatures)])
+        return forms

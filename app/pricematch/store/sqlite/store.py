@@ -34,6 +34,7 @@ from pricematch.store.sqlite.postings import SqlitePostings
 from pricematch.store.sqlite.product_rows import forget_events
 from pricematch.store.sqlite.products import SqliteProducts
 from pricematch.store.sqlite.schema import SCHEMA, migrate, schema_of
+from pricematch.store.sqlite.shown_images import mend_look_up
 from pricematch.store.sqlite.unused_images import LEFT_BY_A_KILL, UnusedImages
 from pricematch.store.sqlite.webhooks import SqliteWebhooks
 from pricematch.store.witness import Witness, Witnessed
@@ -275,6 +276,7 @@ def _tidy(database: Database, unused: UnusedImages, incoming: Path, lost_found_d
         StoreDamaged: so many images are unused that the database may be incomplete.
     """
     try:
+        mend_look_up(database)
         unused.sweep(tolerated)
         unused.purge(lost_found_days)
     except StoreDamaged:
