@@ -44,10 +44,10 @@ def settings(tmp_path: Path) -> Settings:
         priced = Metadata({"price": 12.5, "brand": {"name": "Acme"}, "tags": ["a", None, True], "ean": "0012"})
         store.postings.put(
             [
-                Put(Posting("a", red, "Kopi É", "0" * 16, "g", priced), RED),
-                Put(Posting("b", red), RED),
+                Put(Posting("a", red, "Kopi É", "0" * 16, "g", priced), [RED]),
+                Put(Posting("b", red), [RED]),
                 Put(Posting("c", None, "b'Teh'", label_group="18", metadata=Metadata({"a": 1}))),
-                Put(Posting("Größe 38", green, "N/A", None, "g"), GREEN),
+                Put(Posting("Größe 38", green, "N/A", None, "g"), [GREEN]),
             ]
         )
         store.feedback.decide("a", "b", "same")

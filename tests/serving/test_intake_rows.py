@@ -14,10 +14,11 @@ from pricematch.catalogue.job_records import Counts
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Kept, Put
 from pricematch.encoding.stored_images import StoredImages
-from pricematch.errors import ImageError, ImageUnavailable, ModelOutputError
+from pricematch.errors import ImageUnavailable, ModelOutputError
 from pricematch.formats.row_checks import PostingRow, RowChecker
 from pricematch.serving import intake as importing
 from pricematch.serving.intake import Offered, put_each, try_each
+from pricematch.serving.posting_images import BadImage
 from pricematch.serving.row_imports import AT_ONCE, ImportedBatch, RowImport
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import FolderlessImages, MeanColourEncoder, image_bytes
@@ -133,7 +134,7 @@ def test_a_row_with_several_faults_counts_once() -> None:
 def test_without_images_a_stored_posting_keeps_its_own() -> None:
     shop = Shop()
     digest = hashlib.sha256(RED).hexdigest()
-    shop.store.put([Put(Posting("p", digest, "old"), RED)])
+    shop.store.put([Put(Posting("p", digest, "old"), [RED])])
     [batch] = shop.rows.batches(rows({"posting_id": "p", "image": "elsewhere.png", "title": "new"}))
     assert batch.counts == Counts(replaced=1)
     stored = shop.store.get("p")
@@ -145,7 +146,7 @@ def test_without_images_a_stored_posting_keeps_its_own() -> None:
 def test_where_all_fail_together_they_are_put_one_by_one(error: Exception) -> None:
     shop = Shop()
 
-    def poisoned(offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
+    def poisoned(offered: Sequence[Offered]) -> Sequence[Kept | BadImage]:
         if "p1" in [it.posting.posting_id for it in offered]:
             raise error
         return [Kept(1, "created") for _ in offered]
@@ -196,11 +197,11 @@ def test_a_trial_says_what_putting_would_do() -> None:
     list(shop.rows.batches(rows({"posting_id": "a", "title": "tea"}, {"posting_id": "b", "title": "tea"})))
     before = shop.store.version()
     offered = [Posting("a", None, "tea"), Posting("b", None, "mug"), Posting("c", None, "tea"), Posting("d", None)]
-    images = [None, None, None, b"no image"]
+    images: list[list[bytes]] = [[], [], [], [b"no image"]]
     encode = TinyEncoding(shop.encoder).encode
     found = try_each(shop.store.get, encode, [Offered(*it) for it in zip(offered, images, strict=True)])
     assert [it.outcome for it in found if isinstance(it, Kept)] == ["unchanged", "replaced", "created"]
-    assert isinstance(found[3], ImageError)
-    again = try_each(shop.store.get, encode, [Offered(Posting("a", None, "tea"), RED)])
+    assert isinstance(found[3], BadImage)
+    again = try_each(shop.store.get, encode, [Offered(Posting("a", None, "tea"), [RED])])
     assert again == [Kept(0, "replaced")]
     assert (shop.store.version(), shop.store.hashed) == (before, {})

@@ -43,7 +43,7 @@ def put_elsewhere(settings: Settings, posting_id: str, colour: str | None, title
     with closing(open_store(settings.data)) as store:
         image = None if colour is None else image_bytes(colour)
         digest = None if image is None else hashlib.sha256(image).hexdigest()
-        store.postings.put([Put(Posting(posting_id, digest, title), image)])
+        store.postings.put([Put(Posting(posting_id, digest, title), [image])])
 
 
 def test_an_empty_store_is_filled_from_the_catalogue_file_once(settings: Settings, loaded: Loaded) -> None:
@@ -116,7 +116,7 @@ def test_what_is_put_is_found_by_the_very_next_request(settings: Settings) -> No
     with served(settings) as running:
         for row in range(20):
             intake = running.intake
-            _, _, version = put(intake, Offered(Posting(f"q{row}", None), image_bytes(COLOURS[0])))
+            _, _, version = put(intake, Offered(Posting(f"q{row}", None), [image_bytes(COLOURS[0])]))
             assert running.snapshots.current.version >= version
             assert f"q{row}" in matched(running, "p0", limit=50)
             intake.remove(f"q{row}")
@@ -215,7 +215,7 @@ def test_the_old_version_serves_while_a_new_one_encodes(
         monkeypatch.setattr(StoredImages, "ensure", held)
         activate(settings, "cae/2")
         assert waits.wait(30)
-        put(running.intake, Offered(Posting("new", None), image_bytes(COLOURS[0])))
+        put(running.intake, Offered(Posting("new", None), [image_bytes(COLOURS[0])]))
         assert matched(running, "p0", limit=1) == ["new"]
         assert running.models == {"cae": "1"}
         go.set()

@@ -4,7 +4,7 @@ import hashlib
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -35,10 +35,11 @@ def put(
     title: str = "",
     condition: Condition = ANYHOW,
     metadata: Metadata = NO_METADATA,
+    more: Sequence[bytes] = (),
 ) -> Put:
-    """A posting to be stored with its image."""
-    name = None if image is None else name_of(image)
-    return Put(Posting(posting_id, name, title, metadata=metadata), image, condition)
+    """A posting to be stored with its images."""
+    images = [] if image is None else [image, *more]
+    return Put(Posting(posting_id, None, title, metadata=metadata).with_images(map(name_of, images)), images, condition)
 
 
 def everything(store: Store) -> dict[str, Posting]:
@@ -61,7 +62,7 @@ def image_names(folder: Path) -> set[str]:
 
 def check_whole(store: Store) -> None:
     """Every posting's image is readable and right, and there is no other file."""
-    shown = {posting.image for posting in everything(store).values() if posting.image is not None}
+    shown = {name for posting in everything(store).values() for name in posting.images}
     for name in shown:
         store.images.read(name)
     assert image_names(store.folder) == shown

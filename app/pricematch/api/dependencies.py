@@ -19,7 +19,7 @@ from pricematch.api.keys import KeyRing, Scope
 from pricematch.api.links import Links
 from pricematch.api.logs import current
 from pricematch.api.signatures import ImageSigner
-from pricematch.catalogue.postings import POSTING_ID_RULE, as_posting_id, is_posting_id
+from pricematch.catalogue.postings import MAX_IMAGES, POSTING_ID_RULE, as_posting_id, is_posting_id
 from pricematch.errors import ClientGone, Forbidden, RateExceeded, Unauthenticated
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
@@ -36,6 +36,9 @@ def read_posting_id(value: str) -> str:
 
 _Id = Annotated[str, AfterValidator(read_posting_id)]
 PostingId = Annotated[_Id, Path(description=f"Id of a stored posting: {POSTING_ID_RULE}.")]
+ImagePlace = Annotated[
+    int, Query(ge=1, le=MAX_IMAGES, description="Which of the posting's images, from 1, as in `image_urls`.")
+]
 OtherId = Annotated[_Id, Path(description="Id of another posting.")]
 _BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="An API key, as `pricematch key` printed it.")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="keyHeader", description="The same, otherwise.")
@@ -267,13 +270,14 @@ class _NeedsKeyOrSignature:
         bearer: _Bearer,
         header: _Header,
         version: Annotated[str, Query(alias="v", max_length=_MAX_TEXT)] = "",
+        place: ImagePlace = 1,
         expires: Annotated[int, Query(ge=0, le=2**53, description="As `image_url` has it.")] = 0,
         signature: Annotated[str, Query(max_length=_MAX_TEXT, description="As `image_url` has it.")] = "",
     ) -> bool:
         """Raise Unauthenticated, Forbidden or RateExceeded."""
         state: State = request.state.app
         posting_id = as_posting_id(request.path_params["posting_id"])
-        if signature and state.signer.holds(posting_id, version, expires, signature):
+        if signature and state.signer.holds(posting_id, version, place, expires, signature):
             state.guard.admit_signed(_address(request))
             return True
         _admit("read", request, bearer, header)

@@ -1,6 +1,7 @@
 """Addresses of the service that stand in answers."""
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from pricematch.api.signatures import ImageSigner
@@ -25,18 +26,20 @@ class Links:
     root_path: str = ""
     signer: ImageSigner | None = None
 
-    def image(self, posting: Posting) -> str | None:
-        """Of a posting's image, in the version that it has now; None where it has none.
+    def images(self, posting: Posting) -> dict[str, Any]:
+        """The fields `image_url` and `image_urls` of a posting: of its images, in the versions that they have now.
 
         Letters outside of ASCII and blanks are encoded.
         """
-        if posting.image is None:
-            return None
-        version = image_version(posting.image)
-        query = f"v={version}"
+        each = [self._image(posting.posting_id, name, place) for place, name in enumerate(posting.images, start=1)]
+        return {"image_url": each[0] if each else None, "image_urls": each}
+
+    def _image(self, posting_id: str, name: str, place: int) -> str:
+        version = image_version(name)
+        query = f"v={version}" if place == 1 else f"place={place}&v={version}"
         if self.signer is not None:
-            query += f"&{self.signer.query(posting.posting_id, version)}"
-        return f"{self._base}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image?{query}"
+            query += f"&{self.signer.query(posting_id, version, place)}"
+        return f"{self._base}/postings/{quote(posting_id, safe=_PATH_SIGNS)}/image?{query}"
 
     def job(self, job_id: str) -> str:
         """Of a job."""

@@ -61,11 +61,11 @@ DETECTED = TextFormat()
 class PostingRows:
     """The rows of a file, good and bad; it is NDJSON if its first character but blanks opens a JSON object, else CSV.
 
-    `posting_id` is required, in CSV a column `image` or `title` as well; `image_phash`, `label_group`, metadata and more
-    images (`image_2` … `image_8`, in NDJSON also all of them as the list `images`) may be absent or empty, and others
-    are ignored, see `warnings`. Gaps between images are closed up, and one that is named twice counts once. Blanks
-    around ids, hashes and labels are left out, words for nothing count as empty, and titles that hold Python byte
-    escapes are decoded. It is read a line at a time, once.
+    `posting_id` is required, in CSV a column `image` or `title` as well; `image_phash`, `label_group`, metadata and
+    more images (`image_2` … `image_8`, in NDJSON also all as the list `images`) may be absent or empty, and others are
+    ignored, see `warnings`. Gaps between images are closed up, and one that is named twice counts once. Blanks around
+    ids, hashes and labels are left out, words for nothing count as empty, and titles that hold Python byte escapes are
+    decoded. It is read a line at a time, once.
 
     Args:
         path: of the file.

@@ -37,6 +37,8 @@ class Comparison:
         similarity: cosine of the images' embeddings; None where one has none that is evidence.
         verdict: what a person decided on them; the probability is 1 or 0 then.
         no_evidence: sides whose image is a stock image or of one colour.
+        image_pair: which images of the left and of the right one, by their places from 0, are the nearest; None where
+            both have one at most, or nothing compares them.
     """
 
     decision: Decision
@@ -46,6 +48,7 @@ class Comparison:
     similarity: float | None
     verdict: Verdict | None
     no_evidence: Sequence[Side]
+    image_pair: tuple[int, int] | None = None
 
     @property
     def is_match(self) -> bool | None:

@@ -52,8 +52,6 @@ def _whole(found: Sequence[ImageFeatures | ImageError]) -> list[ImageFeatures] |
 def whole_of(
     images: Sequence[Sequence[bytes]], found: Iterable[ImageFeatures | ImageError]
 ) -> list[list[ImageFeatures]]:
-    images: Sequence[Sequence[bytes]], found: Iterable[ImageFeatures | ImageError]
-) -> list[list[ImageFeatures]]:
     """The features of each posting's images; raises ImageError for the first that is bad."""
     whole = list[list[ImageFeatures]]()
     for it in of_each(images, found):

@@ -78,7 +78,7 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
         name = None if image is None else name_of(image)
         whole: dict[str, Any] = {"image": name, "title": title, "metadata": metadata}
         some = {field: whole[field] for field in whole if draw.random() < 0.5}
-        given = image if "image" in some else None
+        given = [image] if image is not None and "image" in some else []
         patch = Patch(one, lambda posting: replace(posting, **some), given, condition)
         assert answer(store.postings.patch, patch) == answer(oracle.patch, patch)
     elif what < 0.66:
@@ -114,8 +114,8 @@ def drawn_change(draw: random.Random, version: int) -> Put | Patch | Removal:
     if kind < 0.5:
         return put(posting_id, image, drawn_title(draw), condition, drawn_metadata(draw))
     if kind < 0.8:
-        name = None if image is None else name_of(image)
-        return Patch(posting_id, lambda posting: replace(posting, image=name), image, condition)
+        name, images = (None, []) if image is None else (name_of(image), [image])
+        return Patch(posting_id, lambda posting: replace(posting, image=name), images, condition)
     return Removal(posting_id, condition, draw.choice((None, lambda posting: not posting.title)))
 
 
