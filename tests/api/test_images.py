@@ -139,9 +139,9 @@ def test_a_signature_expires() -> None:
     expires, signature = int(given["expires"][0]), given["signature"][0]
     assert signer.query("p0", "a") == signer.query("p0", "a")
     assert now + 60 < expires <= now + 120
-    assert signer.holds("p0", "a", expires, signature)
+    assert signer.holds("p0", "a", 1, expires, signature)
     now = float(expires)
-    assert not signer.holds("p0", "a", expires, signature)
+    assert not signer.holds("p0", "a", 1, expires, signature)
 
 
 def test_services_of_one_secret_take_the_addresses_of_each_other() -> None:

@@ -16,7 +16,7 @@ from pricematch.catalogue.records import Kept, Put
 from pricematch.encoding.stored_images import StoredImages
 from pricematch.errors import ImageUnavailable, ModelOutputError
 from pricematch.formats.row_checks import PostingRow, RowChecker
-from pricematch.serving import intake as importing
+from pricematch.serving import row_imports as importing
 from pricematch.serving.intake import Offered, put_each, try_each
 from pricematch.serving.posting_images import BadImage
 from pricematch.serving.row_imports import AT_ONCE, ImportedBatch, RowImport

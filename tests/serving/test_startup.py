@@ -41,9 +41,9 @@ def settings(tmp_path: Path, loaded: Loaded) -> Settings:
 def put_elsewhere(settings: Settings, posting_id: str, colour: str | None, title: str = "") -> None:
     """Put a posting as another process would."""
     with closing(open_store(settings.data)) as store:
-        image = None if colour is None else image_bytes(colour)
-        digest = None if image is None else hashlib.sha256(image).hexdigest()
-        store.postings.put([Put(Posting(posting_id, digest, title), [image])])
+        images = [] if colour is None else [image_bytes(colour)]
+        names = [hashlib.sha256(image).hexdigest() for image in images]
+        store.postings.put([Put(Posting(posting_id, None, title).with_images(names), images)])
 
 
 def test_an_empty_store_is_filled_from_the_catalogue_file_once(settings: Settings, loaded: Loaded) -> None:

@@ -77,7 +77,7 @@ class RowChecker:
     def __init__(self) -> None:
         self._first: dict[str, int] = {}
         self.labels = Counter[str]()
-        self.nothing: dict[str, Counter[str]] = {column: Counter() for column in (*_TEXTS[1:], *IMAGE_COLUMNS, IMAGES)}
+        self.nothing: dict[str, Counter[str]] = {column: Counter() for column in (*IMAGE_COLUMNS, IMAGES, *_TEXTS[1:])}
         self.rounded_ids = Counter[str]()
 
     def row(
