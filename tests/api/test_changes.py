@@ -77,6 +77,8 @@ def test_a_page_has_what_was_put_decided_and_clustered(client: TestClient) -> No
             "metadata": {},
             "image": None,
             "image_url": None,
+            "images": [],
+            "image_urls": [],
         },
     }
     assert event.pop("at")

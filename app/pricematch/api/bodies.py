@@ -43,14 +43,20 @@ IMAGE_URL = "image_url"
 Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
 """Gives the image at a URL; raises ImageError."""
 IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."}
-_SEVERAL = {"type": "array", "minItems": 1, "maxItems": MAX_IMAGES}
-IMAGE_PARTS = {**_SEVERAL, "items": IMAGE, "description": "The image; given again, more images of the same posting."}
+
+
+def _once_or_more(one: Mapping[str, Any], description: str) -> dict[str, Any]:
+    """The schema of a part that may come again, once for each image of one posting."""
+    each = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_IMAGES}
+    return {"anyOf": [one, each], "description": description}
+
+
+IMAGE_PARTS = _once_or_more(IMAGE, "The image; given again, more images of the same posting, the main one first.")
 """The images of one posting in a form."""
-IMAGE_URL_PARTS = {
-    **_SEVERAL,
-    "items": {"type": "string", "maxLength": MAX_URL_CHARS},
-    "description": "Where the image is instead, on a host that the setting `image_hosts` names; given again for more.",
-}
+IMAGE_URL_PARTS = _once_or_more(
+    {"type": "string", "maxLength": MAX_URL_CHARS},
+    "Where the image is instead, on a host that the setting `image_hosts` names; given again for more images.",
+)
 RAW_IMAGE = {**IMAGE, "description": f"{IMAGE['description']} As `image/*` too, and as anything: the bytes decide."}
 """An image as the body."""
 

@@ -311,8 +311,8 @@ def as_before(connection: sqlite3.Connection, schema: int) -> None:
         if name not in there and kind == "table":
             connection.execute(f"DROP TABLE {name}")
     connection.execute("ALTER TABLE posting DROP COLUMN more_images")
-    covered = "posting_id, image, title, image_phash, label_group, revision, metadata"
-    for row in connection.execute(f"SELECT {covered} FROM posting").fetchall():
+    covered = "SELECT posting_id, image, title, image_phash, label_group, revision, metadata FROM posting"
+    for row in connection.execute(covered).fetchall():
         connection.execute("UPDATE posting SET checksum = ? WHERE posting_id = ?", (row_checksum(row), row[0]))
     connection.execute("DROP TABLE active_model")
     connection.execute("CREATE TABLE active_model (name TEXT PRIMARY KEY, version TEXT NOT NULL, checksum BLOB) STRICT")

@@ -14,11 +14,13 @@ from pricematch.client.results.clusters import Cluster, Clusters, Item
 from pricematch.client.results.fields import Field, Fields
 from pricematch.client.results.jobs import Before, EndedJob, HeldOut, Job, Jobs, RowProblem, TrainingResult, WholeJob
 from pricematch.client.results.matches import (
+    ComparedImages,
     Comparison,
     EachMatches,
     Evidence,
     ItemMatches,
     Match,
+    MatchedImages,
     Matches,
     Reason,
     StockImage,
@@ -72,6 +74,7 @@ __all__ = [
     "Changes",
     "Cluster",
     "Clusters",
+    "ComparedImages",
     "Comparison",
     "Contradiction",
     "EachMatches",
@@ -89,6 +92,7 @@ __all__ = [
     "Link",
     "ListedProduct",
     "Match",
+    "MatchedImages",
     "Matches",
     "Member",
     "Merged",
