@@ -100,12 +100,14 @@ def changes(seed: int) -> Iterator[Change]:
             yield Change(deleted=draw.choice(IDS))
             continue
         chosen = draw.sample(IDS, draw.choice((1, 1, 3)))
-        yield Change(tuple(put(posting_id, drawn_image(draw), str(draw.random())) for posting_id in chosen))
+        yield Change(tuple(drawn_put(draw, posting_id) for posting_id in chosen))
 
 
-def drawn_image(draw: random.Random) -> bytes | None:
-    number = draw.randrange(12)
-    return image_bytes(number, SIZES[number % len(SIZES)]) if number < 10 else None
+def drawn_put(draw: random.Random, posting_id: str) -> Put:
+    """A posting with none, one or several of ten images, that others may show as well."""
+    numbers = draw.choices(range(10), k=draw.choice((0, 1, 1, 1, 3)))
+    images = [image_bytes(number, SIZES[number % len(SIZES)]) for number in numbers]
+    return put(posting_id, next(iter(images), None), str(draw.random()), more=images[1:])
 
 
 def work(folder: Path, seed: int, acknowledged: Connection) -> None:
