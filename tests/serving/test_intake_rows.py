@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -205,3 +206,51 @@ def test_a_trial_says_what_putting_would_do() -> None:
     again = try_each(shop.store.get, encode, [Offered(Posting("a", None, "tea"), [RED])])
     assert again == [Kept(0, "replaced")]
     assert (shop.store.version(), shop.store.hashed) == (before, {})
+
+
+def test_rows_bring_several_images() -> None:
+    """Each in its place; a bad one spoils its row, and is told by its column and name."""
+    shop = Shop(FolderlessImages({"red": RED, "green": GREEN, "teal": TEAL, "cut": RED[:60]}))
+    given = [
+        {"posting_id": "a", "image": "red", "image_3": "green", "image_4": "red", "image_8": "teal"},
+        {"posting_id": "b", "image": "red", "image_3": "green", "image_5": "cut"},
+        {"posting_id": "c", "image": "red", "image_2": "gone"},
+        {"posting_id": "d", "image_2": "teal"},
+    ]
+    [batch] = shop.rows.batches(rows(*given))
+    assert batch.counts == Counts(created=2, failed=2)
+    assert [(it.row, it.posting_id, it.column) for it in batch.problems] == [(2, "b", "image_5"), (3, "c", "image_2")]
+    assert batch.problems[0].message.startswith("'cut': ")
+    stored = {it.posting.posting_id: it.posting for it in shop.store.page("", 9)}
+    assert {key: [shop.store.read(name) for name in it.images] for key, it in stored.items()} == {
+        "a": [RED, GREEN, TEAL],
+        "d": [TEAL],
+    }
+    assert len(shop.store.vectors) == 3
+
+
+def test_postings_keep_all_their_images_without_a_source() -> None:
+    shop = Shop(FolderlessImages({"red": RED, "green": GREEN}))
+    list(shop.rows.batches(rows({"posting_id": "a", "image": "red", "image_2": "green"})))
+    without = replace(shop.rows, images=None)
+    [batch] = without.batches(rows({"posting_id": "a", "image": "other", "title": "new"}))
+    assert batch.counts == Counts(replaced=1)
+    posting = shop.store.page("", 9)[0].posting
+    assert ([shop.store.read(name) for name in posting.images], posting.title) == ([RED, GREEN], "new")
+
+
+def test_large_images_of_one_row_count_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_BYTES_AT_ONCE", len(RED) + len(GREEN))
+    shop = Shop(FolderlessImages({"red": RED, "green": GREEN}))
+    given = [{"posting_id": f"p{number}", "image": "red", "image_2": "green"} for number in range(5)]
+    assert [batch.rows for batch in shop.rows.batches(rows(*given))] == [2, 2, 1]
+
+
+def test_a_trial_tells_the_bad_one_of_several_images() -> None:
+    shop = Shop()
+    encode = TinyEncoding(shop.encoder).encode
+    offered = [Offered(Posting("a", None), [RED, RED[:60]]), Offered(Posting("b", None), [RED, GREEN])]
+    bad, good = try_each(shop.store.get, encode, offered)
+    assert isinstance(bad, BadImage)
+    assert (bad.place, bad.count) == (2, 2)
+    assert good == Kept(0, "created")

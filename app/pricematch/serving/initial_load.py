@@ -172,5 +172,5 @@ def _refuse_or_warn(content: CsvCatalogue, errors: Mapping[str, ImageError], *, 
     problems = content.image_problems(errors)
     if not skip:
         content.refuse(problems)
-    if problems:
-        _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings whose image is bad", problems))
+    if count := len({problem.row for problem in problems}):
+        _log.warning("%s", CatalogueError(f"{content.path}: {count} postings whose image is bad", problems))

@@ -55,9 +55,7 @@ class PostingVerbs(Verbs):
         if not images:
             raise ImageUnavailable(f"posting {posting_id!r} has no image here")
         if place > len(images):
-            raise ImageUnavailable(
-                f"expected a place up to {len(images)}, so many images has {posting_id!r}, got {place}"
-            )
+            raise ImageUnavailable(f"posting {posting_id!r} has {len(images)} images here, and none in place {place}")
         return images[place - 1]
 
     async def thumbnail(self, posting_id: str, side: int, place: int = 1) -> bytes:
