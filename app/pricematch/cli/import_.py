@@ -17,8 +17,8 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="CSV with posting_id, image and perhaps title, image_phash, label_group, metadata.NAME; or NDJSON "
-            "with them, metadata as an object."
+            help="CSV with posting_id, image or title, and perhaps image_2 to image_8, image_phash, label_group, "
+            "metadata.NAME; or NDJSON with them, metadata as an object."
         ),
     ],
     images: Annotated[

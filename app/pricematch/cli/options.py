@@ -16,7 +16,7 @@ def setting(name: str, text: str) -> Any:
 
 
 Catalogue: TypeAlias = Annotated[
-    Path | None, setting("catalogue", "CSV with posting_id, image and perhaps image_phash, title, label_group.")
+    Path | None, setting("catalogue", "CSV with posting_id, image or title, and perhaps image_phash, label_group.")
 ]
 Images: TypeAlias = Annotated[Path | None, setting("images", "Folder of the images.")]
 ImagesIfAny: TypeAlias = Annotated[

@@ -183,9 +183,10 @@ def _why_none(shown: "Shown", *, narrowed: bool) -> str:
 
 
 def _reasons(shown: "ShownMatch") -> list[str]:
-    """What weighed most, with its weight in log odds."""
-    evidence = shown.match.evidence
-    return [] if evidence is None else [f"{reason.weight:+.1f} {reason.text}" for reason in evidence.reasons]
+    """What weighed most, with its weight in log odds; and which images are the nearest, where there are several."""
+    evidence, pair = shown.match.evidence, shown.match.image_pair
+    reasons = [] if evidence is None else [f"{reason.weight:+.1f} {reason.text}" for reason in evidence.reasons]
+    return reasons if pair is None else [*reasons, f"nearest: image {pair[0] + 1}, and its image {pair[1] + 1}"]
 
 
 def _one_line(title: str) -> str:

@@ -93,7 +93,7 @@ class _Seen:
     """Counts what the readable postings of a file have, and titles that look damaged."""
 
     def __init__(self) -> None:
-        names = ("with an image", "with a hash", "with a title", "with a label group")
+        names = ("with an image", "with several images", "with a hash", "with a title", "with a label group")
         self.counts = dict.fromkeys(names, 0)
         self._markup, self._wrongly_decoded = list[str](), list[str]()
 
@@ -105,7 +105,7 @@ class _Seen:
             yield row
 
     def _count(self, posting: Posting) -> None:
-        fields = (posting.image, posting.image_phash, posting.title, posting.label_group)
+        fields = (posting.image, posting.more_images, posting.image_phash, posting.title, posting.label_group)
         for name, value in zip(self.counts, fields, strict=True):
             self.counts[name] += bool(value)
         if _MARKUP.search(posting.title):

@@ -172,7 +172,7 @@ def _checked_images(database: Database, folder: Path, progress: Progress) -> Ite
                 faults.append(f"{error}; the posting {posting_id!r} shows it")
     progress("Reading images", len(shown), len(shown))
     yield Checked("images that postings show", len(shown), faults)
-    yield Checked("images behind a posting's first, by which it is found", count, _mended_at_start(fault))
+    yield Checked("rows of more_image", count, _mended_at_start(fault))
     known = set(shown)
     yield Checked("images that none shows", sum(len(images.digests(prefix) - known) for prefix in prefixes))
     yield Checked(f"images in {LOST_FOUND}", sum(len(lost.digests(prefix)) for prefix in prefixes))
