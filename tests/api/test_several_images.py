@@ -78,8 +78,13 @@ def test_a_posting_is_put_with_several_images(client: TestClient, way: str) -> N
 
 def test_one_image_is_put_as_before(client: TestClient) -> None:
     """As one or as a list of one; its address has no place."""
-    for given in ({"json": {"image": text(RED)}}, {"json": {"image": [text(RED)]}}, {"files": files(RED)}):
-        found = client.put("/postings/new", **given).json()  # type: ignore[arg-type]
+    ways: list[dict[str, Any]] = [
+        {"json": {"image": text(RED)}},
+        {"json": {"image": [text(RED)]}},
+        {"files": files(RED)},
+    ]
+    for given in ways:
+        found = client.put("/postings/new", **given).json()
         assert found["image_urls"] == [found["image_url"]]
         assert "place" not in found["image_url"]
         assert shown(client, "new") == [RED]
@@ -141,7 +146,7 @@ def test_a_patch_replaces_all_images_or_none(client: TestClient) -> None:
     assert client.patch("/postings/new", json={"image": None}).json()["image_urls"] == []
 
 
-BAD_IMAGES = {
+BAD_IMAGES: dict[str, tuple[dict[str, Any], int, str, str]] = {
     "cut": ({"files": files(RED, BAD)}, 422, "image-corrupt", "image 2: "),
     "cut, JSON": ({"json": {"image": [text(RED), text(GREEN), text(BAD)]}}, 422, "image-corrupt", "image 3: "),
     "empty": ({"files": files(RED, b"")}, 422, "image-empty", "image 2: "),
@@ -201,8 +206,9 @@ def test_images_at_urls_are_fetched_in_their_order(serve: Serve) -> None:
         )
         client = serve(image_hosts="127.0.0.1", image_host_private_addresses=True)
         urls = [urljoin(source.url, path) for path in contents]
-        for given in ({"json": {"image_url": urls}}, {"data": {"image_url": urls}, "files": {"title": (None, "")}}):
-            assert client.put("/postings/new", **given).status_code < 300  # type: ignore[arg-type]
+        form = {"data": {"image_url": urls}, "files": {"title": (None, "")}}
+        for given in ({"json": {"image_url": urls}}, form):
+            assert client.put("/postings/new", **given).status_code < 300
             assert shown(client, "new") == [RED, GREEN]
         gone = client.put("/postings/new", json={"image_url": [*urls, urljoin(source.url, "/none")]})
         assert refused(gone, 422, "image-not-fetched")["detail"].startswith("image 3: ")
@@ -242,7 +248,7 @@ def test_several_images_are_one_query(serve: Serve, monkeypatch: pytest.MonkeyPa
     asked, encoding = Asked(monkeypatch), TinyEncoding()
     client = serve(encoding=encoding)
     for given in ({"files": files(RED, GREEN, BLUE)}, {"json": {"image": [text(RED), text(GREEN), text(BLUE)]}}):
-        answer = client.post("/match?min_similarity=-1", **given)  # type: ignore[arg-type]
+        answer = client.post("/match?min_similarity=-1", **given)
         assert answer.status_code == 200, answer.text
         assert {(it["images"]["query"], it["images"]["match"]) for it in answer.json()["matches"]} == {(3, 2)}
     assert asked.images() == [3], "the second answer is that of before"
