@@ -16,6 +16,8 @@ _TOLD = re.compile(r'"?sep=(.)"?[\r\n]*')
 """The line by which a spreadsheet is told a file's delimiter."""
 _CLOSE = 0.75
 _PART = 5
+_SHOWN = 4
+"""Optional columns that an error names."""
 
 
 class CsvRecords:
@@ -51,7 +53,7 @@ class CsvRecords:
         # a field is never longer than the physical lines it spans, so this bounds an unclosed quote as well
         csv.field_size_limit(limit)
         self._lines, self._limit, self._number = lines, limit, 1
-        known = list(dict.fromkeys([*required, *one_of, *optional]))
+        known = list(dict.fromkeys([*required, *optional, *one_of]))
         try:
             physical = self._physical()
             first = next(physical, "")
@@ -106,7 +108,8 @@ class CsvRecords:
         if (fault := self._lines.undecoded("".join(header))) is not None:
             raise CatalogueError(f"{where}: {fault}")
         if missing := [column for column in required if column not in self.columns]:
-            perhaps = f" (and perhaps {', '.join(optional)})" if optional else ""
+            more = f" and {len(optional) - _SHOWN} more" if len(optional) > _SHOWN else ""
+            perhaps = f" (and perhaps {', '.join(optional[:_SHOWN])}{more})" if optional else ""
             hints = [f"; {it!r} looks like {meant}" for it in self.columns if (meant := nearest(it, missing))]
             raise CatalogueError(
                 f"{where}: expected the columns {', '.join(required)}{perhaps}, missing {', '.join(missing)}; "

@@ -18,8 +18,8 @@ from pricematch.formats.text_lines import PROBED_BYTES, TextError, TextLines
 from pricematch.settings import CsvDelimiter, CsvEncoding, Settings
 
 _REQUIRED, _ONE_OF = ("posting_id",), (IMAGE, "title", *IMAGE_COLUMNS[1:])
-_OPTIONAL = ("image_phash", "title", "label_group")
-_USUAL = (*_REQUIRED, IMAGE, *_OPTIONAL)
+_OPTIONAL = (IMAGE, "title", "image_phash", "label_group")
+_USUAL = (*_REQUIRED, *_OPTIONAL)
 _SHOWN = 80
 _OTHER_FILES: Mapping[bytes, str] = MappingProxyType(
     {
@@ -135,8 +135,7 @@ class PostingRows:
 
     def _csv(self, lines: TextLines) -> Iterator[PostingRow]:
         limit = self._limits.row_bytes
-        optional = (*_OPTIONAL, *IMAGE_COLUMNS[1:])
-        records = CsvRecords(lines, self._name, limit, _REQUIRED, optional, self._given.delimiter, one_of=_ONE_OF)
+        records = CsvRecords(lines, self._name, limit, _REQUIRED, _OPTIONAL, self._given.delimiter, one_of=_ONE_OF)
         self._read_as = (lines.name, records.delimiter)
         self._known.update(records.columns)
         metadata = [column for column in records.columns if is_metadata_column(column)]
