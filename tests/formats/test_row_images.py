@@ -96,6 +96,8 @@ def test_a_problem_names_the_column_of_the_image(tmp_path: Path) -> None:
         (4, "image", "'4.png': no bytes"),
     ]
     assert content.names() == ["2.png", "4.png", "1.png"]
+    [row], _ = rows_of(tmp_path, f"{HEADER}\na,,2.png,3.png,2.png,3.png,4.png,,\n")
+    assert row.image_columns == ("image_2", "image_3", "image_6"), "the first of each"
     [row], _ = rows_of(tmp_path, line(images=["1.png", "2.png"]))
     problem = row.image_problem(2, "no bytes")
     assert (problem.column, problem.message) == ("images", "'2.png': no bytes")
