@@ -58,6 +58,7 @@ def put(client: TestClient, content: bytes, kind: str = FORM) -> tuple[int, str]
         ([file("image", RED), file("image", b"")], 422, "image-empty"),
         ([file("image", b"")], 422, "image-empty"),
         ([file("image", b"x" * (16 * KIB + 1))], 413, "image-too-large"),
+        ([file("image", RED), file("image", b"x" * (16 * KIB + 1))], 413, "image-too-large"),
         ([file("image", b"<svg/>", "a.svg")], 415, "image-type"),
         ([field("title", b"x")] * 5000, 413, "too-many-items"),
     ],

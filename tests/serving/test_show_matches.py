@@ -400,7 +400,7 @@ def test_a_target_without_a_matcher_is_one_line(run: Run, tmp_path: Path, models
 
 def test_the_nearest_image_of_a_match_is_drawn(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of several the one that the matcher names; of the query its first."""
-    settings, read = _settings(tmp_path, models), list[tuple[str, int]]()
+    settings, read = _settings(tmp_path, models, encoder="cae"), list[tuple[str, int]]()
     match, image = Matcher.match_posting, Service.image
 
     def matched(matcher: Matcher, posting_id: str, options: Options) -> Result:
