@@ -90,8 +90,7 @@ class Shop:
 
         Args:
             title: of a posting.
-            image: a path, the bytes of a file, an image of Pillow, or pixels: uint8, [height, width, 3]; or a list of
-                these, the images of one posting.
+            image: a path, bytes, an image of Pillow, or pixels: uint8, [height, width, 3]; or a list, of one posting.
             limit: matches, at most.
             min_probability: of a match; 0 gives every candidate. None for the threshold of the target.
             target: what the threshold was picked for: `f1`, or a precision such as `precision:0.95`. None for F1.

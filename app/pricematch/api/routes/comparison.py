@@ -93,7 +93,7 @@ async def _read(request: Request, settings: Settings) -> CompareRequest:
             if side not in _SIDES:
                 values[name] = value
             else:
-                values[side][field] = read_json_value(each[0], name) if field == METADATA else value
+                values[side][field] = read_json_value(str(value), name) if field == METADATA else value
         return validated(CompareRequest, values)
 
 
