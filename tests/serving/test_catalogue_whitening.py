@@ -18,7 +18,8 @@ from pricematch.errors import CatalogueError, SettingsError
 from pricematch.formats.manifest import MANIFEST, Origin, WhitenedOn, find, versions
 from pricematch.serving.intake import Offered
 from pricematch.serving.models import activate
-from pricematch.serving.startup import ServedCatalogue, start
+from pricematch.serving.served_catalogue import ServedCatalogue
+from pricematch.serving.startup import start
 from pricematch.settings import Settings, load_settings
 from tests.support.fakes import encoded, marked_bytes, scene
 from tests.support.matchers import export_matcher

@@ -13,7 +13,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.matching.queries import Options
 from pricematch.serving.declarations import declare
-from pricematch.serving.startup import ServedCatalogue
+from pricematch.serving.served_catalogue import ServedCatalogue
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.matchers import export_matcher

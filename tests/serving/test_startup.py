@@ -276,7 +276,7 @@ def test_without_a_store_there_is_nothing_to_activate_for(tmp_path: Path) -> Non
 
 
 def test_after_many_changes_all_is_scored_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pricematch.serving.startup._REST", 0)
+    monkeypatch.setattr("pricematch.serving.served_catalogue._REST", 0)
     settings = titles_and_hashes(tmp_path, follow_seconds=0.02)
     with served(settings) as running:
         put_elsewhere(settings, "p9", None, "kopi susu")
@@ -346,13 +346,13 @@ import asyncio, sys
 from pathlib import Path
 from pricematch.matching.queries import Options
 from pricematch.serving.service import Service
-from pricematch.serving.startup import started
+from pricematch.serving.opening import opened
 from pricematch.settings import load_settings
 catalogue, images, models, data = map(Path, sys.argv[1:])
 settings = load_settings(catalogue=catalogue, images=images, models=models, data=data, precision="float32", workers=1)
 async def main():
     service = Service(settings)
-    async with started(service, lambda *_: None) as opening:
+    async with opened(service, lambda *_: None) as opening:
         await opening
         found = (await service.match((images / "p0.png").read_bytes(), "", Options(1))).result.matches
         print([match.posting_id for match in found], "tensorflow" in sys.modules, len(service.process_ids()))

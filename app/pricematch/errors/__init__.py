@@ -35,6 +35,8 @@ PricematchError
 ├── ArtefactExists            a version or an output would be overwritten
 ├── ModelOutputError          a model answered with something that is no embedding
 ├── NotReady                  the service is still starting, or stopping
+├── NamespaceNotFound         there is no namespace of this name
+├── NamespacesFull            there are as many namespaces as may be
 ├── StoreError                what is kept on disk
 │   ├── StoreUnavailable      cannot be read or written now
 │   ├── StoreFull             has no room for more
@@ -123,6 +125,8 @@ from pricematch.errors.requests import (
     DeadlineExceeded,
     Forbidden,
     KeyReused,
+    NamespaceNotFound,
+    NamespacesFull,
     NotReady,
     Overloaded,
     RateExceeded,
@@ -175,6 +179,8 @@ __all__ = [
     "LimitExceeded",
     "MatcherNeeded",
     "ModelOutputError",
+    "NamespaceNotFound",
+    "NamespacesFull",
     "NotReady",
     "OutgoingError",
     "Overloaded",

@@ -7,6 +7,17 @@ class NotReady(PricematchError):
     """The service cannot answer yet, or no longer."""
 
 
+class NamespaceNotFound(PricematchError):
+    """There is no namespace of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no namespace {name!r}")
+
+
+class NamespacesFull(PricematchError):
+    """There are as many namespaces as there may be."""
+
+
 class ConditionFailed(PricematchError):
     """A stored posting is not as the request says it must be."""
 

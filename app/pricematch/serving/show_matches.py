@@ -23,8 +23,8 @@ from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
 from pricematch.serving.exclusions import PRODUCT, read_exclusions
 from pricematch.serving.offline_store import with_store_of_catalogue
+from pricematch.serving.opening import opened
 from pricematch.serving.service import Service
-from pricematch.serving.startup import started
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
@@ -129,7 +129,7 @@ async def _shown(
     progress: Progress,
 ) -> Shown:
     service = Service(settings)
-    async with started(service, progress, serve=False) as opening:
+    async with opened(service, progress, serve=False) as opening:
         await opening
         matcher = service.snapshot.matcher
         if matcher.probability is None:

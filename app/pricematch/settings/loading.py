@@ -13,23 +13,25 @@ _OF_CLIENTS = ("url", "key", "namespace")
 """What clients take of the environment, with the prefix of settings."""
 
 
-def load_settings(*, namespace: str | None = None, **given: Any) -> Settings:
+def load_settings(**given: Any) -> Settings:
     """Settings from the environment, overridden by those of `given` that are not None.
 
     Args:
-        namespace: whose they are to be; None for the default one.
-        given: options by the names of settings.
+        given: options by the names of settings; and `namespace`, whose they are to be, None for the default one.
 
     Raises:
         SettingsError: a value is of the wrong type or out of range, and then every such setting is named; or a folder
             of models is given beside a namespace that has its own.
     """
-    name = DEFAULT_NAMESPACE if namespace is None else namespace
-    check_namespace(name)
-    if name != DEFAULT_NAMESPACE and given.get("models") is not None:
-        raise SettingsError(f"expected --models or --namespace, got both: the namespace {name} has models of its own")
+    namespace = given.pop("namespace", None)
+    namespace = DEFAULT_NAMESPACE if namespace is None else namespace
+    check_namespace(namespace)
+    if namespace != DEFAULT_NAMESPACE and given.get("models") is not None:
+        raise SettingsError(
+            f"expected --models or --namespace, got both: the namespace {namespace} has models of its own"
+        )
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None}).in_namespace(name)
+        return Settings(**{name: value for name, value in given.items() if value is not None}).in_namespace(namespace)
     except ValidationError as error:
         faults = (
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}{_got(fault['loc'], fault['input'])}"

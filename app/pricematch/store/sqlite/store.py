@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreUnavailable
-from pricematch.formats.atomic_writes import make_folder, sync_folder
+from pricematch.formats.atomic_writes import sync_folder
 from pricematch.store.folder import (
     PRIVATE_FILE,
     PRIVATE_FOLDER,
@@ -17,6 +17,7 @@ from pricematch.store.folder import (
     close_to_others,
     damaged,
     held,
+    make_store_folder,
     store_errors,
 )
 from pricematch.store.image_files import ImageFiles, sweep_incoming
@@ -222,7 +223,7 @@ def open_store(
     if not path.exists():
         if not create:
             raise SettingsError(f"there is no store in {folder}; name its folder with --data")
-        make_folder(folder, PRIVATE_FOLDER)
+        make_store_folder(folder)
     with store_errors(folder):
         lock = ServiceLock(folder / LOCK) if serve else None
     with ExitStack() as undo:
