@@ -153,7 +153,7 @@ def test_services_of_one_secret_take_the_addresses_of_each_other() -> None:
 
 def test_signed_addresses_have_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of their client."""
-    monkeypatch.setattr("pricematch.api.dependencies._network", lambda address: address)
+    monkeypatch.setattr("pricematch.api.guard._network", lambda address: address)
     with signed(requests_at_once=2, requests_per_second=0.001) as (client, url):
         statuses = [client.get(url).status_code for _ in range(3)]
     assert statuses == [200, 200, 429]

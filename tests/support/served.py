@@ -23,7 +23,8 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
 from pricematch.progress import Progress, silent
 from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.startup import ServedCatalogue, start
+from pricematch.serving.served_catalogue import ServedCatalogue
+from pricematch.serving.startup import start
 from pricematch.settings import Settings, load_settings
 from tests.support.catalogues import write_catalogue
 from tests.support.encoding import TinyEncoding

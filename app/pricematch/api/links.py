@@ -1,13 +1,16 @@
 """Addresses of the service that stand in answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from pricematch.api.signatures import ImageSigner
 from pricematch.catalogue.postings import Posting
+from pricematch.settings import DEFAULT_NAMESPACE
 
 VERSION_PREFIX = "/v1"
 """Where the API is served; the same paths without it are aliases."""
+NAMESPACES_PREFIX = "/namespaces"
+"""Below it, and below its name, is all that is served of a namespace."""
 _VERSION_CHARS = 16
 _PATH_SIGNS = ":@+~"
 """Of an id, that stand in a path as they are (RFC 3986, pchar)."""
@@ -20,10 +23,16 @@ class Links:
     Attributes:
         root_path: setting `root_path`.
         signer: signs addresses of images, where reading them takes a key; None where it does not.
+        namespace: that they are in. Those of the default one name none.
     """
 
     root_path: str = ""
     signer: ImageSigner | None = None
+    namespace: str = DEFAULT_NAMESPACE
+
+    def within(self, namespace: str) -> "Links":
+        """The same of another namespace."""
+        return self if namespace == self.namespace else replace(self, namespace=namespace)
 
     def image(self, posting: Posting) -> str | None:
         """Of a posting's image, in the version that it has now; None where it has none.
@@ -35,7 +44,7 @@ class Links:
         version = image_version(posting.image)
         query = f"v={version}"
         if self.signer is not None:
-            query += f"&{self.signer.query(posting.posting_id, version)}"
+            query += f"&{self.signer.query(posting.posting_id, version, self.namespace)}"
         return f"{self._base}/postings/{quote(posting.posting_id, safe=_PATH_SIGNS)}/image?{query}"
 
     def job(self, job_id: str) -> str:
@@ -52,7 +61,8 @@ class Links:
 
     @property
     def _base(self) -> str:
-        return self.root_path + VERSION_PREFIX
+        where = "" if self.namespace == DEFAULT_NAMESPACE else f"{NAMESPACES_PREFIX}/{self.namespace}"
+        return self.root_path + where + VERSION_PREFIX
 
 
 def image_version(name: str) -> str:

@@ -56,7 +56,17 @@ class RemovedMatchingOut(BaseModel):
 class HealthOut(BaseModel):
     """How the service is."""
 
-    status: Literal["ok", "ready"]
+    status: Literal["ok"]
+
+
+class ReadinessOut(BaseModel):
+    """How the service is, and its namespaces beside the default one."""
+
+    status: Literal["ready"]
+    unready: int = Field(description="Namespaces that cannot answer, though the service does.")
+    reasons: dict[str, str] | None = Field(
+        description="Why, by their names; null where keys are asked for and this is none for all namespaces."
+    )
 
 
 def posting_fields(posting: Posting, links: Links, product: str | None) -> dict[str, Any]:
