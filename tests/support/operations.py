@@ -12,7 +12,9 @@ NO_JOB = "0" * 32
 VERBS: Final[dict[str, Callable[[Any], Any]]] = {
     "matchImage": lambda client: client.match(RED, "kopi susu", limit=3, min_probability=0),
     "getPostingMatches": lambda client: client.matches_of("p0", target="f1", with_metadata=True),
-    "comparePostings": lambda client: client.compare("p0", Unstored(title="kopi", image=RED), target="f1"),
+    "comparePostings": lambda client: client.compare(
+        "p0", Unstored(title="kopi", image=RED, metadata={"price": 5}), target="f1"
+    ),
     "listFields": lambda client: client.fields(),
     "declareField": lambda client: client.declare_field("seller", "text"),
     "withdrawField": lambda client: client.withdraw_field("nobody"),

@@ -23,7 +23,8 @@ from pricematch.client.results.matches import (
     Reason,
     StockImage,
 )
-from pricematch.client.results.models import Activated, Health, Model, Models, Runtime
+from pricematch.client.results.models import Activated, Health, Model, Models, Readiness, Runtime
+from pricematch.client.results.namespaces import Namespace, Namespaces
 from pricematch.client.results.postings import (
     Changed,
     ChangedEach,
@@ -95,6 +96,8 @@ __all__ = [
     "Model",
     "ModelChange",
     "Models",
+    "Namespace",
+    "Namespaces",
     "OtherChange",
     "Posting",
     "PostingChange",
@@ -106,6 +109,7 @@ __all__ = [
     "ProductEvent",
     "ProductHistory",
     "Products",
+    "Readiness",
     "Reason",
     "Removed",
     "RemovedMatching",
