@@ -16,7 +16,7 @@ from pricematch.serving.namespaces import Namespaces
 from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from tests.support.contract import assert_problem, client_of
-from tests.support.namespaces import keys_for
+from tests.support.namespaces import keys_for, make_namespaces, served_namespaces
 from tests.support.served import Loaded, titles_and_hashes
 from tests.support.waiting import eventually
 
@@ -135,3 +135,19 @@ def test_no_two_namespaces_sign_alike() -> None:
         signer.query("p", "v"),
     }
     assert len(signed) == 4
+
+
+def test_where_no_keys_are_asked_for_the_path_chooses(tmp_path: Path) -> None:
+    """And whoever asks may know of all."""
+    settings = titles_and_hashes(tmp_path)
+    make_namespaces(settings, "a")
+    with served_namespaces(settings) as namespaces, client_of(create_app(namespaces)) as client:
+        assert client.put("/namespaces/a/v1/postings/p", json={"title": "teh"}).status_code == 201
+        totals = [
+            client.get(f"{path}/v1/postings").json()["total"] for path in ("", "/namespaces/default", "/namespaces/a")
+        ]
+        assert totals == [4, 4, 1]
+        assert_problem(client.get("/namespaces/b/v1/postings"), 404, "namespace-not-found")
+        assert [it["name"] for it in client.get("/namespaces").json()["namespaces"]] == ["a", "default"]
+        assert 'pricematch_catalogue_postings{namespace="a"} 1.0' in client.get("/metrics").text
+        assert client.get("/readyz").json()["reasons"] == {}

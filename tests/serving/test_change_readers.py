@@ -101,7 +101,7 @@ def test_readers_that_ask_the_same_share_one_read() -> None:
         return FeedPage(1, Position(0), [], Position(len(reads)), more=False)
 
     async def run() -> None:
-        readers = ChangeReaders(9, Arrivals())
+        readers = ChangeReaders(Places(9), Arrivals())
 
         def ask(asked: str) -> asyncio.Task[FeedPage]:
             return asyncio.create_task(readers.shared(asked, lambda: read(asked)))
