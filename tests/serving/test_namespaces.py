@@ -12,8 +12,10 @@ from pricematch.encoding.blocking import EncodersInUse
 from pricematch.errors import NamespaceNotFound, NamespacesFull, NotReady, SettingsError, StoreDamaged
 from pricematch.progress import silent
 from pricematch.serving import startup
+from pricematch.serving.models import activate
 from pricematch.serving.namespaces import Namespaces
 from pricematch.serving.service import Service
+from pricematch.serving.shared import Turns
 from pricematch.serving.startup import start
 from pricematch.serving.tenant_settings import served_settings, stored_namespaces
 from pricematch.settings import Settings, load_settings
@@ -231,3 +233,24 @@ def test_a_matcher_of_one_serves_in_it_alone(settings: Settings) -> None:
         assert found == {"default": ["1"], "shop-a": ["1"], "shop-b": ["9"]}
 
     opened(namespaces, work)
+
+
+def test_a_catalogue_is_scored_anew_in_its_turn(tmp_path: Path) -> None:
+    """So that of several one is at a time."""
+    entered = list[str]()
+
+    class Turn:
+        def __enter__(self) -> None:
+            entered.append("in")
+
+        def __exit__(self, *_: object) -> None:
+            entered.append("out")
+
+    settings = titles_and_hashes(tmp_path, follow_seconds=3600)
+    with closing(start(settings, Loaded(), silent, turns=Turns(scoring=Turn()))) as running:  # type: ignore[arg-type]
+        running.tick()
+        assert entered == []
+        export_matcher(settings.models, ["title"], version="2")
+        activate(settings, "matcher/2")
+        running.tick()
+        assert (entered, running.models["matcher"]) == (["in", "out"], "2")
