@@ -92,7 +92,7 @@ def add_postings(data: Path, count: int, same: Sequence[Sequence[str]], seed: in
             store.computed.keep_hashes(HASHING, digests, hashes[some.start : some.stop])
             puts = zip(some, digests, images, strict=True)
             store.postings.put(
-                [Put(Posting(f"drawn_{row:06d}", digest.hex(), titles[row]), image) for row, digest, image in puts]
+                [Put(Posting(f"drawn_{row:06d}", digest.hex(), titles[row]), [image]) for row, digest, image in puts]
             )
 
 

@@ -84,7 +84,7 @@ def put(store: Store, rows: range, draw: np.random.Generator, encoder: EncoderIn
     digests = [hashlib.sha256(image).digest() for image in images]
     store.postings.put(
         [
-            Put(Posting(f"posting_{row}", digest.hex(), f"a title of usual length, number {row}"), image)
+            Put(Posting(f"posting_{row}", digest.hex(), f"a title of usual length, number {row}"), [image])
             for row, digest, image in zip(rows, digests, images, strict=True)
         ]
     )

@@ -66,7 +66,7 @@ def put(store: Store, first: int, count: int, title: str = "") -> None:
     images = [picture(0 if title else row) for row in range(first, first + count)]
     names = [hashlib.sha256(image).hexdigest() for image in images]
     postings = [Posting(f"{row}{title}", name) for row, name in enumerate(names, first)]
-    store.postings.put([Put(posting, image) for posting, image in zip(postings, images, strict=True)])
+    store.postings.put([Put(posting, [image]) for posting, image in zip(postings, images, strict=True)])
 
 
 def picture(row: int) -> bytes:

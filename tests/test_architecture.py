@@ -137,7 +137,7 @@ def test_notebooks_load_no_web_and_no_plots() -> None:
 def test_every_folder_has_its_place() -> None:
     """No folder stands beside the list."""
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert folders == {*LAYERS, "sample", "client"}
+    assert folders == {*LAYERS, "sample", "client", "errors", "settings"}
 
 
 def test_the_client_is_alone() -> None:

@@ -143,7 +143,15 @@ def test_large_bodies_are_refused_with_a_problem(proxy: Proxy) -> None:
     assert b"body-too-large" in answer
 
 
-@pytest.mark.parametrize("path", [b"/postings/import", b"/v1/postings/import"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/postings/import",
+        b"/v1/postings/import",
+        b"/namespaces/default/v1/postings/import",
+        b"/namespaces/default/postings/import",
+    ],
+)
 def test_imports_may_be_larger(proxy: Proxy, path: bytes) -> None:
     """Under both of their paths; the service itself says what else is wrong."""
     size = Settings().max_body_bytes + 1

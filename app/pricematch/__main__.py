@@ -21,6 +21,7 @@ from pricematch.cli import (
     import_,
     key,
     models,
+    namespaces,
     restore,
     sample,
     serve,
@@ -67,6 +68,7 @@ cli.command()(verb(backup.backup))
 cli.command()(verb(restore.restore))
 cli.command()(verb(verify.verify))
 cli.command()(verb(sweep.sweep))
+cli.command()(verb(namespaces.namespaces))
 cli.add_typer(show.cli, name="show")
 cli.add_typer(models.cli, name="models")
 cli.add_typer(verdicts.cli, name="verdicts")

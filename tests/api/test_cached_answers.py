@@ -51,4 +51,4 @@ def test_kept_answers_are_those_that_would_be_computed(make: Any) -> None:
             statuses.add(answers[0][0])
         assert statuses >= {200, 201, 404}
         counted = kept.get("/metrics").text
-        assert 'pricematch_cache_lookups_total{cache="results",outcome="hit"} 0.0' not in counted
+        assert 'pricematch_cache_lookups_total{cache="results",namespace="default",outcome="hit"} 0.0' not in counted

@@ -76,7 +76,7 @@ def readers(service: TinyService) -> float:
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()
-    return float(text.partition("\npricematch_change_readers ")[2].partition("\n")[0])
+    return float(text.partition('\npricematch_change_readers{namespace="default"} ')[2].partition("\n")[0])
 
 
 def test_events_come_as_changes_are_made(service: TinyService) -> None:

@@ -77,6 +77,8 @@ def test_a_page_has_what_was_put_decided_and_clustered(client: TestClient) -> No
             "metadata": {},
             "image": None,
             "image_url": None,
+            "images": [],
+            "image_urls": [],
         },
     }
     assert event.pop("at")
@@ -210,7 +212,7 @@ def test_a_key_that_reads_is_enough() -> None:
 
 def waiting(client: TestClient, count: int = 1) -> bool:
     """Whether so many requests wait."""
-    return f"pricematch_change_readers {float(count)}" in client.get("/metrics").text
+    return f'pricematch_change_readers{{namespace="default"}} {float(count)}' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_a_service_that_stops_lets_nobody_wait(shop: ProductShop) -> None:
     with client_of(app) as client, ThreadPoolExecutor(1) as pool:
         asking = pool.submit(changes, client, since=12, wait=SAFETY_SECONDS)
         eventually(lambda: waiting(client))
-        client.app_state["app"].service.drain()
+        client.app_state["app"].namespaces.drain()
         assert asking.result(SAFETY_SECONDS)["changes"] == []
         assert changes(client, since=12, wait=SAFETY_SECONDS)["changes"] == []
         with client.stream("GET", "/v1/changes", headers=EVENTS) as response:
@@ -327,7 +329,7 @@ def test_the_time_of_who_waits_is_no_latency(client: TestClient) -> None:
     changes(client, since=12, wait=0.01)
     client.get("/v1/postings")
     text = client.get("/metrics").text
-    assert 'pricematch_requests_total{method="GET",route="/changes",status="200"} 1.0' in text
+    assert 'pricematch_requests_total{method="GET",namespace="default",route="/changes",status="200"} 1.0' in text
     assert 'pricematch_request_seconds_count{route="/postings"}' in text
     assert 'pricematch_request_seconds_count{route="/changes"}' not in text
     changes(client)

@@ -29,7 +29,7 @@ TITLES = {"a": "Kopi susu gula aren 200 ml", "b": "Sepatu lari pria ukuran 42"}
 def folder(tmp_path: Path, default_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Holds the default encoder and nothing else; changes are scored together as soon as there are any."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pricematch.serving.startup._REST", 0)
+    monkeypatch.setattr("pricematch.serving.served_catalogue._REST", 0)
     shutil.copytree(default_models, tmp_path / "models")
     return tmp_path
 

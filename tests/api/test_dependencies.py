@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from pricematch.api.app import create_api
-from pricematch.api.dependencies import ADMIN, OPEN, READ, READ_IMAGE, WRITE, Guard, Rates
+from pricematch.api.dependencies import ADMIN, ADMIN_OF_ALL, OPEN, READ, READ_IMAGE, READ_SERVICE, WRITE
+from pricematch.api.guard import Guard, Rates
 from pricematch.api.keys import ApiKey, KeyRing, Scope, new_key
 from pricematch.errors import Forbidden, RateExceeded, Unauthenticated
 from pricematch.serving.service import Service
@@ -64,10 +65,14 @@ def routes() -> list[APIRoute]:
 def test_every_endpoint_has_a_scope() -> None:
     assert len(routes()) > 15
     for route in routes():
-        declared = [one for one in route.dependencies if one in (READ, READ_IMAGE, WRITE, ADMIN, OPEN)]
+        declared = [
+            one
+            for one in route.dependencies
+            if one in (READ, READ_IMAGE, WRITE, ADMIN, ADMIN_OF_ALL, READ_SERVICE, OPEN)
+        ]
         assert len(declared) == 1, f"{route.methods} {route.path}"
         changes = (route.methods or set()) & {"PUT", "DELETE"} or route.path.endswith(("/import", ":batch"))
-        assert not changes or declared[0] in (WRITE, ADMIN), f"{route.methods} {route.path}"
+        assert not changes or declared[0] in (WRITE, ADMIN, ADMIN_OF_ALL), f"{route.methods} {route.path}"
 
 
 def test_only_health_is_open_to_everybody() -> None:
@@ -190,7 +195,7 @@ def guard(clock: Clock | None = None, **settings: Any) -> Guard:
 
 def test_a_known_key_gets_what_its_scope_covers() -> None:
     for scope in ("read", "write"):
-        assert guard().admit(scope, KEY, "203.0.113.9") == "shop"
+        assert guard().admit(scope, KEY, "203.0.113.9").key == "shop"
     with pytest.raises(Forbidden, match="takes a key of scope admin, got one of scope write"):
         guard().admit("admin", KEY, "203.0.113.9")
 
@@ -216,7 +221,7 @@ def test_fault_44_of_ten_thousand_wrong_keys_few_are_checked() -> None:
             guarding.admit("read", f"wrong {number}", "203.0.113.9")
         told += refused.type is Unauthenticated
     assert told == Settings().refusals_at_once
-    assert guarding.admit("read", KEY, "203.0.113.9") == "shop"
+    assert guarding.admit("read", KEY, "203.0.113.9").key == "shop"
     with pytest.raises(Unauthenticated):
         guarding.admit("read", None, "203.0.113.10")
 
@@ -267,8 +272,8 @@ def test_without_keys_addresses_are_limited_but_not_this_machine(scope: Scope) -
     guarding = Guard(Settings(requests_at_once=1), KeyRing([]), Clock())
     for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "", "unix"):
         for _ in range(5):
-            assert guarding.admit(scope, None, address) is None
-    assert guarding.admit(scope, "whatever", "203.0.113.1") is None
+            assert guarding.admit(scope, None, address).key is None
+    assert guarding.admit(scope, "whatever", "203.0.113.1").key is None
     with pytest.raises(RateExceeded):
         guarding.admit(scope, None, "203.0.113.1")
 
@@ -309,3 +314,15 @@ def test_fault_44_callers_without_end_take_no_memory_without_end() -> None:
     assert len(rates) == 100
     assert rates.take(999) > 0
     assert rates.take(0) == 0
+
+
+def test_keys_of_one_name_in_two_namespaces_have_rates_of_their_own() -> None:
+    """Two of one namespace share theirs; and each may do in its own what its scope covers."""
+    made = [new_key("clerk", "write", it) for it in ("a", "b", "a", "*")]
+    guarding = Guard(Settings(requests_at_once=1), KeyRing([kept for _, kept in made]), Clock())
+    first, second, third, for_all = (key for key, _ in made)
+    assert guarding.admit("read", first, "203.0.113.1").namespace == "a"
+    assert guarding.admit("write", second, "203.0.113.1", "b").namespace == "b"
+    with pytest.raises(RateExceeded):
+        guarding.admit("read", third, "203.0.113.1")
+    assert guarding.admit("read", for_all, "203.0.113.1", "b").namespace == "b"

@@ -43,7 +43,7 @@ def shop() -> ProductShop:
     """Of six postings in three products: `a` `b` `c`, `d` `e`, `f`."""
     shop = in_memory()
     for posting in sold():
-        shop.intake.put(Put(posting, None))
+        shop.intake.put(Put(posting))
     for one, other in (("c", "d"), ("e", "f")):
         shop.intake.decide(one, other, "different")
     return shop

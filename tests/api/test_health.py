@@ -61,7 +61,7 @@ def test_what_needs_the_catalogue_waits_until_ready(
 
 
 def test_a_ready_service_says_so(client: TestClient) -> None:
-    assert client.get("/readyz").json() == {"status": "ready"}
+    assert client.get("/readyz").json() == {"status": "ready", "unready": 0, "reasons": {}}
 
 
 def test_a_service_that_cannot_encode_is_not_ready(starting: TestClient, service: Service) -> None:

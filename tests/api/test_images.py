@@ -139,9 +139,9 @@ def test_a_signature_expires() -> None:
     expires, signature = int(given["expires"][0]), given["signature"][0]
     assert signer.query("p0", "a") == signer.query("p0", "a")
     assert now + 60 < expires <= now + 120
-    assert signer.holds("p0", "a", expires, signature)
+    assert signer.holds("p0", "a", 1, expires, signature)
     now = float(expires)
-    assert not signer.holds("p0", "a", expires, signature)
+    assert not signer.holds("p0", "a", 1, expires, signature)
 
 
 def test_services_of_one_secret_take_the_addresses_of_each_other() -> None:
@@ -153,7 +153,7 @@ def test_services_of_one_secret_take_the_addresses_of_each_other() -> None:
 
 def test_signed_addresses_have_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of their client."""
-    monkeypatch.setattr("pricematch.api.dependencies._network", lambda address: address)
+    monkeypatch.setattr("pricematch.api.guard._network", lambda address: address)
     with signed(requests_at_once=2, requests_per_second=0.001) as (client, url):
         statuses = [client.get(url).status_code for _ in range(3)]
     assert statuses == [200, 200, 429]

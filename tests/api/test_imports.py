@@ -303,7 +303,7 @@ def test_a_zip_bomb_is_refused_and_leaves_nothing(start: Start, tmp_path: Path, 
     ("postings", "told"),
     [
         (b"", "postings: expected a header row, got an empty file"),
-        (b"id,title\na,b\n", "missing posting_id, image"),
+        (b"id,title\na,b\n", "missing posting_id; got"),
         (b"posting_id,image\n", "expected at least one posting, got none"),
         (RED, "postings: row 1: "),
         (b"posting_id,image,\0\n", "NUL"),

@@ -170,3 +170,32 @@ def test_without_keys_only_this_machine_reaches_the_service(host: str, loopback:
     check_exposure(settings.model_copy(update={"no_auth": True}), ())
     with pytest.raises(SettingsError, match="got both"):
         check_exposure(settings.model_copy(update={"no_auth": True}), keys)
+
+
+@pytest.mark.parametrize(
+    ("given", "namespace", "line"),
+    [
+        ("read", "default", "read"),
+        ("read@default", "default", "read"),
+        ("read@a-1", "a-1", "read@a-1"),
+        ("admin@*", "*", "admin@*"),
+    ],
+)
+def test_a_line_says_which_namespace_a_key_is_for(given: str, namespace: str, line: str) -> None:
+    """One without is for the default one, as every line was before there were others."""
+    [key] = read_keys(f"shop {given} sha256:{'0' * 64}", "x")
+    assert (key.namespace, key.line()) == (namespace, f"shop {line} sha256:{'0' * 64}")
+
+
+@pytest.mark.parametrize(
+    "scope", ["read@", "read@A", "read@a.b", "read @a", "read@**", "read@a@b", "@a", "read@" + "a" * 41]
+)
+def test_a_line_with_another_namespace_is_refused(scope: str) -> None:
+    with pytest.raises(SettingsError, match="NAME SCOPE@NAMESPACE sha256:HEX, got something else"):
+        read_keys(f"shop {scope} sha256:{'0' * 64}", "x")
+
+
+def test_a_key_is_made_for_a_namespace() -> None:
+    assert new_key("shop", "read", "a")[1].line().startswith("shop read@a sha256:")
+    with pytest.raises(SettingsError, match="expected a namespace of"):
+        new_key("shop", "read", "A")

@@ -128,9 +128,10 @@ def test_a_form_of_other_parts_is_refused(client: TestClient, parts: list[bytes]
     assert_still_answers(client)
 
 
-def test_two_images_in_one_form_are_refused(client: TestClient) -> None:
-    response = client.post("/match", files=[("image", RED), ("image", RED)])
-    assert_problem(response, 413, "too-many-items")
+def test_more_images_of_one_posting_than_it_may_have_are_refused(client: TestClient) -> None:
+    response = client.post("/match", files=[("image", RED)] * 9)
+    assert_problem(response, 422, "invalid-request")
+    assert "expected 1 to 8 images of a posting, got 9" in response.text
     assert_still_answers(client)
 
 
@@ -223,6 +224,7 @@ def test_matches_by_similarity_are_written_as_their_model_would_be(client: TestC
         "posting_id",
         "title",
         "image_url",
+        "image_urls",
     }
 
 

@@ -20,11 +20,16 @@ from tests.support.fakes import COLOURS, image_bytes
 
 
 def figures(client: TestClient) -> dict[tuple[str, ...], float]:
-    """Each sample by its name and labels."""
+    """Each sample by its name and labels but the namespace, of which there is one."""
     response = client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain")
     families = text_string_to_metric_families(response.text)
-    return {(it.name, *sorted(it.labels.values())): it.value for family in families for it in family.samples}
+    samples = [it for family in families for it in family.samples]
+    assert {it.labels.get("namespace", "") for it in samples} <= {"", "default"}
+    return {
+        (it.name, *sorted(value for name, value in it.labels.items() if name != "namespace")): it.value
+        for it in samples
+    }
 
 
 def test_requests_are_counted_by_route_and_status(serve: Serve) -> None:

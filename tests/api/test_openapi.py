@@ -125,6 +125,8 @@ def test_the_documented_endpoints_are_those_of_the_contract(document: dict[str, 
         ("get", "/v1/fields"),
         ("put", "/v1/fields/{name}"),
         ("delete", "/v1/fields/{name}"),
+        ("get", "/v1/namespaces"),
+        ("put", "/v1/namespaces/{namespace}"),
         ("get", "/healthz"),
         ("get", "/readyz"),
         ("get", "/metrics"),
@@ -177,9 +179,12 @@ def test_pages_by_cursors_say_how_they_follow_each_other(document: dict[str, Any
 
 
 def test_the_server_is_the_path_below_which_it_is_served() -> None:
-    assert [it["url"] for it in create_api(Service(Settings())).openapi()["servers"]] == ["/"]
+    """Or one of its namespaces, which the second one names by a variable."""
+    servers = create_api(Service(Settings())).openapi()["servers"]
+    assert [it["url"] for it in servers] == ["/", "/namespaces/{namespace}"]
+    assert servers[1]["variables"]["namespace"]["default"] == "default"
     below = create_api(Service(Settings(root_path="/match-api")))
-    assert [it["url"] for it in below.openapi()["servers"]] == ["/match-api"]
+    assert [it["url"] for it in below.openapi()["servers"]] == ["/match-api", "/match-api/namespaces/{namespace}"]
 
 
 def test_the_documented_limits_are_those_enforced(client: TestClient, document: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ def test_a_posting_is_answered_with_all_that_is_known_of_it(serve: Serve) -> Non
         "image_phash": "0123456789abcdef",
         "label_group": "g1",
         "image_url": "/v1/postings/p0/image?v=p0.png",
+        "image_urls": ["/v1/postings/p0/image?v=p0.png"],
         "product_id": None,
         "metadata": {},
     }

@@ -58,7 +58,7 @@ def test_the_page_and_the_description_are_below_it(ask: Ask) -> None:
     assert len(loaded) >= 4
     for path in loaded:
         assert ask("GET", path).status_code == 200, path
-    assert ask("GET", f"{ROOT}/openapi.json").json()["servers"] == [{"url": ROOT}]
+    assert ask("GET", f"{ROOT}/openapi.json").json()["servers"][0] == {"url": ROOT}
 
 
 def test_problems_and_methods_are_as_without_it(ask: Ask) -> None:

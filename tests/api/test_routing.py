@@ -10,6 +10,7 @@ from starlette.types import Message, Scope
 
 from pricematch.api.app import create_api
 from pricematch.api.keys import new_key
+from pricematch.api.placement import Placement
 from pricematch.api.routing import EveryRoute
 from pricematch.serving.service import Service
 from pricematch.settings import Settings
@@ -96,7 +97,7 @@ def test_options_of_everything_names_every_method(root_path: str) -> None:
 
     app = create_api(Service(Settings()))
     scope: Scope = {"type": "http", "method": "OPTIONS", "path": "*", "query_string": b"", "headers": []}
-    asyncio.run(EveryRoute(app, app.routes, root_path)(scope, receive, send))
+    asyncio.run(EveryRoute(app, app.routes, Placement(root_path, ()))(scope, receive, send))
     assert sent[0]["status"] == 204
     assert (b"allow", b"DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT") in sent[0]["headers"]
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pricematch.catalogue.byte_escapes import decode_byte_escapes
 from pricematch.catalogue.metadata import NO_METADATA, Metadata
-from pricematch.catalogue.postings import Catalogue, Posting, as_posting_id, decode_byte_escapes, is_posting_id
+from pricematch.catalogue.postings import Catalogue, Posting, as_posting_id, is_posting_id
 from pricematch.errors import CatalogueError, PostingNotFound
 
 POSTINGS = [Posting("a", "1.png"), Posting("b", "2.png"), Posting("c", "1.png"), Posting("d", None)]

@@ -41,7 +41,7 @@ def files(tmp_path: Path) -> Path:
     (folder / "postings.csv").write_text("posting_id,image,title\na,,kopi susu\n")
     (folder / "verdicts.csv").write_text("posting_id,other_posting_id,verdict\na,b,same\n")
     with closing(open_store(folder / "stored")) as store:
-        store.postings.put([Put(Posting("a", None, "kopi susu"), None)])
+        store.postings.put([Put(Posting("a", None, "kopi susu"))])
     backup(Settings(data=folder / "stored"), folder / "b.tar", silent)
     return folder
 

@@ -213,3 +213,27 @@ def test_products_that_have_merged_lead_on(asked: Asked) -> None:
     found = asked.of(transport, lambda client: client.product("p1"))
     assert (found.product_id, found.weakest.second) == ("p3", "b")
     assert [it.url.path for it in transport.sent] == [f"/v1/products/p{number}" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("given", [{"namespace": "shop-a"}, {"variable": "shop-a"}], ids=["argument", "variable"])
+def test_a_client_asks_in_its_namespace(given: dict[str, str], asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is of the service as a whole it asks beside it."""
+    if "variable" in given:
+        monkeypatch.setenv("PRICEMATCH_NAMESPACE", given["variable"])
+    server = Scripted(
+        httpx2.Response(200, json={"catalogue_version": 1, "fields": [], "namespaces": [], "status": "ok"})
+    )
+    options = {"namespace": given["namespace"]} if "namespace" in given else {}
+    for url in ("http://shop.example", "http://shop.example/below/v1/"):
+        asked.of(server, lambda client: client.fields(), url=url, **options)
+        asked.of(server, lambda client: client.namespaces(), url=url, **options)
+        asked.of(server, lambda client: client.alive(), url=url, **options)
+    paths = [it.url.path for it in server.sent]
+    assert paths[:3] == ["/namespaces/shop-a/v1/fields", "/v1/namespaces", "/healthz"]
+    assert paths[3:] == [f"/below{it}" for it in paths[:3]]
+
+
+@pytest.mark.parametrize("name", ["A", "a/b", "..", "a" * 41])
+def test_a_namespace_that_none_may_be_is_refused(name: str, asked: Asked) -> None:
+    with pytest.raises(ValueError, match="expected a namespace"):
+        asked.of(Scripted(), lambda client: client.fields(), namespace=name)

@@ -35,6 +35,10 @@ with Client(base_url=sys.argv[1]) as client:
     with open(sys.argv[2], "rb") as image:
         found = match_image.sync(client=client, body=MatchImageForm(image=File(payload=image, file_name="red.png")))
     assert found.matches[0].posting_id == "p0"
+    with open(sys.argv[2], "rb") as image, open(sys.argv[2], "rb") as other:
+        several = MatchImageForm(image=[File(payload=it, file_name="red.png") for it in (image, other)])
+        found = match_image.sync(client=client, body=several)
+    assert found.matches[0].image_urls[0] == found.matches[0].image_url
 print("asked")
 """
 

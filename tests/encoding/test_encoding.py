@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pricematch.catalogue.features import ImageFeatures, Seconds, Wanted
+from pricematch.encoding.encoders import EncoderSpec
 from pricematch.encoding.encoding import Encoding
 from pricematch.encoding.image_queue import MAX_BATCH, ImageResult
 from pricematch.encoding.ports import Runtime
@@ -337,5 +338,27 @@ async def test_networks_that_run_elsewhere_are_warned_of(caplog: pytest.LogCaptu
         for stub in it.stubs:
             stub.runtimes = {"new": {"cae": usual, "cnn": other}, "forgotten": {"cnn": usual}}
         await it.encoding.pool.load([replace(network("new"), versions={"cae": "1", "cnn": "2"})])
-        assert it.encoding.pool.runtimes == {"cae/1": usual, "cnn/2": other}
+        assert it.encoding.pool.runtimes_of(["new", "forgotten"]) == {"cae/1": usual, "cnn/2": other}
+        assert it.encoding.pool.runtimes_of(["forgotten"]) == {}
     assert caplog.messages == ["cnn/2 runs in TensorFlow 2, since OpenVINO refuses it"]
+
+
+async def test_an_encoder_that_does_not_load_any_more_keeps_no_other_from_being_loaded_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where a process is started again; it may be another catalogue's. Where none loads it is tried again."""
+    async with bench() as it:
+        [stub] = it.stubs
+        stub.fails = {"one": ArtefactError("one is gone")}
+        pool = it.encoding.pool
+        whole, stub.lost = stub.load, True
+
+        async def load(encoders: Mapping[str, EncoderSpec]) -> None:
+            await whole(encoders)
+            stub.lost = False
+
+        stub.load = load  # type: ignore[method-assign]
+        await pool.revive(stub)  # type: ignore[arg-type]  # it stands for a process
+        assert stub.held & {"one", "other"} == {"other"}
+        assert "an encoder is left out by a process that was started again: one is gone" in caplog.text
+        assert values(await it.encoding.encode([b"a"], OTHER), "other") == [97]

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pricematch.catalogue.metadata import NO_METADATA, Metadata, parse_metadata
 from pricematch.errors import CatalogueError
 from pricematch.formats.metadata_columns import cell_value
-from pricematch.formats.posting_rows import PostingRow, PostingRows, RowLimits
+from pricematch.formats.posting_rows import PostingRows, RowLimits
+from pricematch.formats.row_checks import PostingRow
 from tests.support.catalogues import METADATA_LIMITS
 
 LIMITS = RowLimits(rows=1000, row_bytes=100_000, metadata=METADATA_LIMITS)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError
-from pricematch.formats.posting_rows import PostingRow, PostingRows, RowLimits, check_rows
+from pricematch.formats.posting_rows import PostingRows, RowLimits, check_rows
+from pricematch.formats.row_checks import PostingRow
 from tests.support.catalogues import METADATA_LIMITS
 
 LIMITS = RowLimits(rows=1000, row_bytes=400, metadata=METADATA_LIMITS)

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from tests.support.applications import served_app
 from tests.support.contract import assert_still_answers, client_of
 from tests.support.fakes import image_bytes
+from tests.support.http_bytes import FORM, field, file, form
 from tests.support.served import settings_of
 
 RED = image_bytes("#ff0000")
@@ -75,13 +77,21 @@ def url(rng: random.Random) -> Any:
     return rng.choice((lambda: "".join(map(rng.choice, (schemes, users, hosts, ports, paths))), lambda: value(rng)))()
 
 
+def several(rng: random.Random, one: Callable[[random.Random], Any]) -> Any:
+    """One of a kind; or a list of none, some, too many, with nothing or another list among them."""
+    if rng.random() < 0.5:
+        return one(rng)
+    each = [one(rng) for _ in range(rng.choice((0, 1, 2, 3, 8, 9, 40)))]
+    return rng.choice((each, [*each, None], [None, *each], [each], [*each, each], {"0": each}, [*each, {}]))
+
+
 def posting(rng: random.Random) -> dict[str, Any]:
     """Fields of a posting, some of them odd."""
     ways: dict[str, Callable[[], Any]] = {
         "title": lambda: rng.choice(["kopi", "", None, 7, "\ud800", "x" * 2000]),
         "metadata": lambda: value(rng),
-        "image": lambda: image(rng),
-        "image_url": lambda: url(rng),
+        "image": lambda: several(rng, image),
+        "image_url": lambda: several(rng, url),
         "label_group": lambda: value(rng, 6),
         "colour": lambda: 1,
     }
@@ -90,7 +100,7 @@ def posting(rng: random.Random) -> dict[str, Any]:
 
 def ask(client: TestClient, seed: int) -> None:
     rng = random.Random(seed)
-    what = rng.randrange(7)
+    what = rng.randrange(8)
     if what == 0:
         method, path, body = rng.choice(["PUT", "PATCH"]), "/postings/new", posting(rng)
     elif what == 1:
@@ -109,15 +119,40 @@ def ask(client: TestClient, seed: int) -> None:
         method, path, body = "POST", "/verdicts:batch", {"decisions": pairs, "note": value(rng, 6), "preview": True}
     elif what == 5:
         method, path, body = "POST", "/cluster", {"posting_ids": ["p0"], "images": [image(rng)]}
+    elif what == 6:
+        answered(sent(client, *drawn_form(rng)), seed)
+        return
     else:
         query = rng.choice(
             ["since=x", "since=-1", "since=0:0", "limit=0", "wait=nan", "kinds=a,b", "since=99999999999999"]
         )
-        response = client.get(f"/changes?{query}")
-        assert response.status_code < 500, (seed, response.text)
+        answered(client.get(f"/changes?{query}"), seed)
         return
     content = json.dumps(body, ensure_ascii=rng.random() < 0.7).encode("utf-8", "surrogatepass")
-    response = client.request(method, path, content=content, headers=JSON)
+    answered(client.request(method, path, content=content, headers=JSON), seed)
+
+
+def drawn_form(rng: random.Random) -> tuple[str, str, bytes, dict[str, str]]:
+    """A form whose images are repeated, and other parts as well; its method, path and content type."""
+    method, path = rng.choice(
+        [("PUT", "/postings/new"), ("PATCH", "/postings/new"), ("POST", "/match"), ("POST", "/compare")]
+    )
+    names = ("image", "images", "image_url", "left_image", "right_image", "left_image_url", "title", "metadata", "x")
+    parts = list[bytes]()
+    for _ in range(rng.randrange(5)):
+        name, count = rng.choice(names), rng.choice((1, 2, 3, 8, 9, 70))
+        content = rng.choice((RED, RED, RED[:60], b"", b"http://localhost/", b"{}", b"\xff"))
+        parts += [rng.choice((file, field))(name, content) for _ in range(count)]
+    rng.shuffle(parts)
+    return method, path, form(parts), {"Content-Type": FORM}
+
+
+def sent(client: TestClient, method: str, path: str, content: bytes, headers: dict[str, str]) -> Response:
+    return client.request(method, path, content=content, headers=headers)
+
+
+def answered(response: Response, seed: int) -> None:
+    """No answer says that the service failed, or what is inside."""
     assert response.status_code < 500, (seed, response.text)
     assert "127.0.0.1" not in response.text or response.status_code < 400, (seed, response.text)
 

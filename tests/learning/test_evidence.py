@@ -97,7 +97,7 @@ def test_nearer_evidence_never_makes_a_pair_less_sure(trained: TrainedVersion) -
 def test_a_store_teaches_what_its_file_teaches(folder: Path, tmp_path: Path) -> None:
     """Where the same fields are declared as evidence; others that are declared are not compared."""
     with closing(open_store(tmp_path)) as store:
-        store.postings.put([Put(it, None) for it in sold()])
+        store.postings.put([Put(it) for it in sold()])
         for field in (BRAND, PRICE, Field("seller", "text")):
             store.fields.declare(field, 9)
     train_stored(Settings(data=tmp_path, models=tmp_path / "m"), replace(OPTIONS, evidence=()), silent)

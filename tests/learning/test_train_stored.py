@@ -62,7 +62,7 @@ def test_features_that_are_kept_are_taken_as_they_are(tmp_path: Path, caplog: py
     draw = np.random.default_rng(0)
     with closing(open_store(settings.data)) as store:
         named = [replace(it, image=name_of(image)) for it, image in zip(POSTINGS, images, strict=True)]
-        store.postings.put([Put(it, image) for it, image in zip(named, images, strict=True)])
+        store.postings.put([Put(it, [image]) for it, image in zip(named, images, strict=True)])
         for spec in (encoder, colours):
             rows = unit_rows(draw.normal(size=(len(images), spec.dimension)), spec.dimension)
             store.computed.keep_embeddings(spec.key, digests, rows)

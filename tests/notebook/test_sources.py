@@ -142,7 +142,11 @@ def test_columns_of_metadata_are_fields(cell: object, value: object, tmp_path: P
         assert read(source, tmp_path) == [{"posting_id": "a", "metadata": {"in": {"y": 1}, "x": value}}]
 
 
-@pytest.mark.parametrize("cell", [None, float("nan"), np.datetime64("NaT"), NoTruth(), "", "  "], ids=repr)
+@pytest.mark.parametrize(
+    "cell",
+    [None, float("nan"), np.datetime64("NaT"), NoTruth(), "", "  "],
+    ids=["none", "nan", "nat", "no truth", "empty", "blank"],
+)
 def test_missing_cells_are_fields_that_are_not_there(cell: object, tmp_path: Path) -> None:
     rows = [{"posting_id": "a", "metadata.x": cell}, {"posting_id": "b", "metadata.x": cell, "metadata.y": 1}]
     assert [row["metadata"] for row in read(rows, tmp_path)] == [None, {"y": 1}]

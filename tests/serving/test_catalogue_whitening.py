@@ -18,7 +18,8 @@ from pricematch.errors import CatalogueError, SettingsError
 from pricematch.formats.manifest import MANIFEST, Origin, WhitenedOn, find, versions
 from pricematch.serving.intake import Offered
 from pricematch.serving.models import activate
-from pricematch.serving.startup import ServedCatalogue, start
+from pricematch.serving.served_catalogue import ServedCatalogue
+from pricematch.serving.startup import start
 from pricematch.settings import Settings, load_settings
 from tests.support.fakes import encoded, marked_bytes, scene
 from tests.support.matchers import export_matcher
@@ -43,7 +44,7 @@ def fill(running: ServedCatalogue, numbers: Sequence[int]) -> None:
     """Put postings whose images differ in colour."""
     for number in numbers:
         colour = f"#{37 * number % 256:02x}{91 * number % 256:02x}{151 * number % 256:02x}"
-        put(running.intake, Offered(Posting(f"p{number}", None), marked_bytes(colour)))
+        put(running.intake, Offered(Posting(f"p{number}", None), [marked_bytes(colour)]))
 
 
 def whitened_on(settings: Settings) -> WhitenedOn | None:
@@ -61,7 +62,7 @@ def test_it_is_whitened_on_the_catalogue_once_there_are_enough_images(folder: Pa
     settings = settings_for(folder)
     with served(settings) as running:
         fill(running, range(3))
-        put(running.intake, Offered(Posting("again", None), marked_bytes("#000000")))
+        put(running.intake, Offered(Posting("again", None), [marked_bytes("#000000")]))
         running.tick()
         assert (running.models["cnn"], versions(settings.models, "cnn")) == ("1", ["1"])
         fill(running, [3])
@@ -181,7 +182,9 @@ def test_images_that_all_look_the_same_are_no_failure(folder: Path) -> None:
     settings = settings_for(folder)
     with served(settings) as running:
         for side in range(40, 46):
-            put(running.intake, Offered(Posting(f"p{side}", None), encoded(Image.new("RGB", (side, side), "#336699"))))
+            put(
+                running.intake, Offered(Posting(f"p{side}", None), [encoded(Image.new("RGB", (side, side), "#336699"))])
+            )
         running.tick()
         assert running.models["cnn"] == "2"
     assert whitened_on(settings) == blended(6)
@@ -235,7 +238,7 @@ def test_worker_processes_compute_the_pooled_features(folder: Path) -> None:
 
     with worker_processes(settings) as encoding, served(settings, encoding=encoding) as running:
         for number, picture in enumerate(pictures):
-            put(running.intake, Offered(Posting(f"p{number}", None), picture))
+            put(running.intake, Offered(Posting(f"p{number}", None), [picture]))
         assert running.models["cnn"] == "1"
         general = cosines()
         running.tick()

@@ -9,7 +9,7 @@ import pytest
 from pricematch.catalogue.feed import FeedPage, Position
 from pricematch.catalogue.records import PostingChange
 from pricematch.errors import Overloaded
-from pricematch.serving.change_readers import Arrivals, ChangeReaders
+from pricematch.serving.change_readers import Arrivals, ChangeReaders, Places
 from pricematch.serving.results import ChangesRead
 from tests.support.waiting import SAFETY_SECONDS
 
@@ -44,7 +44,7 @@ def test_readers_see_every_version_while_a_thread_makes_them() -> None:
 
     async def run() -> list[list[int]]:
         arrivals = Arrivals()
-        readers = ChangeReaders(9, arrivals)
+        readers = ChangeReaders(Places(9), arrivals)
 
         def make() -> None:
             for number in range(1, 301):
@@ -75,7 +75,7 @@ def test_pages_go_on_with_empty_ones_until_the_end() -> None:
 
     async def run() -> None:
         arrivals, versions = Arrivals(), [0]
-        readers = ChangeReaders(1, arrivals)
+        readers = ChangeReaders(Places(1), arrivals)
         pages = readers.pages(pages_of(versions), Position(0), 0.01)
         assert [len((await anext(pages)).page.changes) for _ in range(3)] == [0, 0, 0]
         with pytest.raises(Overloaded):
@@ -101,7 +101,7 @@ def test_readers_that_ask_the_same_share_one_read() -> None:
         return FeedPage(1, Position(0), [], Position(len(reads)), more=False)
 
     async def run() -> None:
-        readers = ChangeReaders(9, Arrivals())
+        readers = ChangeReaders(Places(9), Arrivals())
 
         def ask(asked: str) -> asyncio.Task[FeedPage]:
             return asyncio.create_task(readers.shared(asked, lambda: read(asked)))

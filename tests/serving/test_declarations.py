@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
     with closing(open_store(tmp_path)) as store:
         store.postings.put(
             [
-                Put(Posting(f"p{row}", None, f"kopi {row}", metadata=Metadata({"seller": seller})), None)
+                Put(Posting(f"p{row}", None, f"kopi {row}", metadata=Metadata({"seller": seller})))
                 for row, seller in enumerate(SELLERS)
             ]
         )
@@ -64,7 +64,7 @@ def test_a_running_service_takes_declarations(settings: Settings) -> None:
         before = running.snapshots.current
         running.tick()
         assert running.snapshots.current.matcher is before.matcher
-        moved = Put(Posting("p3", None, "kopi 3", metadata=Metadata({"seller": "acme"})), None)
+        moved = Put(Posting("p3", None, "kopi 3", metadata=Metadata({"seller": "acme"})))
         running.intake.put(moved)
         assert allowed() == ["p0", "p2", "p3"]
         running.intake.put(replace(moved, posting=replace(moved.posting, title="teh")))

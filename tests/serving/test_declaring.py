@@ -27,7 +27,7 @@ def shop() -> ProductShop:
     """Three postings of three prices."""
     shop = in_memory()
     for number, name in enumerate("abc"):
-        shop.intake.put(Put(priced(name, number * 20, number), None))
+        shop.intake.put(Put(priced(name, number * 20, number)))
     return shop
 
 
@@ -59,9 +59,9 @@ def test_what_changes_while_columns_are_built_is_in_them(shop: ProductShop, monk
     """New postings, other metadata, another image, deletions; before and behind what was built."""
 
     def change() -> None:
-        shop.intake.put(Put(priced("a", 0, 7), None))
-        shop.intake.put(Put(priced("b", 30, 8), None))
-        shop.intake.put(Put(priced("d", 60, 9), None))
+        shop.intake.put(Put(priced("a", 0, 7)))
+        shop.intake.put(Put(priced("b", 30, 8)))
+        shop.intake.put(Put(priced("d", 60, 9)))
         shop.intake.remove("c")
 
     meanwhile(monkeypatch, change)
@@ -69,12 +69,12 @@ def test_what_changes_while_columns_are_built_is_in_them(shop: ProductShop, monk
     assert found(shop, "price=7..9") == {"a", "b", "d"}
     assert found(shop, "price=0..6") == set()
     assert [(it.numbers, it.texts) for it in field_counts(shop.snapshots.current.matcher)] == [(3, 0)]
-    shop.intake.put(Put(priced("a", 0, 1), None))
+    shop.intake.put(Put(priced("a", 0, 1)))
     assert found(shop, "price=1") == {"a"}
 
 
 def test_columns_are_built_again_where_all_was_read_anew(shop: ProductShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    meanwhile(monkeypatch, shop.snapshots.rebuild, lambda: shop.intake.put(Put(priced("a", 0, 7), None)))
+    meanwhile(monkeypatch, shop.snapshots.rebuild, lambda: shop.intake.put(Put(priced("a", 0, 7))))
     shop.snapshots.declare(lambda: [PRICE])
     assert found(shop, "price=1..9") == {"a", "b", "c"}
 

@@ -91,7 +91,7 @@ def test_titles_need_no_encoder(tmp_path: Path, caplog: pytest.LogCaptureFixture
             assert matched(running, "p0") == ["p1"]
             found = running.snapshots.current.matcher.match(Query(title="kopi susu gula aren"), Options())
             assert next(match.posting_id for match in found.matches) == "p0"
-            put(running.intake, Offered(Posting("new", None, "teh manis dingin"), None))
+            put(running.intake, Offered(Posting("new", None, "teh manis dingin")))
             assert matched(running, "new") == ["p2"]
             running.intake.remove("new", ANYHOW)
         [warning] = warnings(caplog)

@@ -13,7 +13,7 @@ from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.matching.queries import Options
 from pricematch.serving.declarations import declare
-from pricematch.serving.startup import ServedCatalogue
+from pricematch.serving.served_catalogue import ServedCatalogue
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.matchers import export_matcher
@@ -34,7 +34,7 @@ def filled(*declared: Field) -> ProductShop:
     shop.compares, shop.declared = (PRICE,), declared
     shop.snapshots.rebuild()
     for posting in (sold("a", 0, price=5), sold("b", 1, price=5), sold("c", 2, price=9)):
-        shop.intake.put(Put(posting, None))
+        shop.intake.put(Put(posting))
     return shop
 
 
@@ -52,7 +52,7 @@ def test_evidence_that_changes_is_matched_anew(shop: ProductShop) -> None:
     """As the store has it and as another process writes it; a rebuild finds the same."""
     before, live = probabilities(shop), shop.snapshots.current
     assert before["c"] < 0.5 < before["b"]
-    shop.intake.put(Put(sold("c", 2, price=5), None))
+    shop.intake.put(Put(sold("c", 2, price=5)))
     assert probabilities(shop)["c"] > 0.5
     assert shop.snapshots.current.matcher.probability is not live.matcher.probability
     shop.put_elsewhere(sold("b", 1, price=7))
@@ -68,7 +68,7 @@ def test_evidence_that_changes_is_matched_anew(shop: ProductShop) -> None:
 def test_other_metadata_disturbs_nothing(shop: ProductShop) -> None:
     """Nor does another way to write the same number."""
     before = shop.snapshots.current
-    shop.intake.put(Put(sold("c", 2, price=9.0, seller="x"), None))
+    shop.intake.put(Put(sold("c", 2, price=9.0, seller="x")))
     after = shop.snapshots.current
     assert after.matcher.probability is before.matcher.probability
     assert after.matcher.catalogue.posting("c").metadata == Metadata({"price": 9, "seller": "x"})
@@ -79,7 +79,7 @@ def test_what_is_not_declared_as_evidence_is_not_compared(declared: tuple[Field,
     shop = filled(*declared)
     assert min(probabilities(shop).values()) > 0.5
     before = shop.snapshots.current
-    shop.intake.put(Put(sold("c", 2, price=1), None))
+    shop.intake.put(Put(sold("c", 2, price=1)))
     assert shop.snapshots.current.matcher.probability is before.matcher.probability
 
 
@@ -111,7 +111,7 @@ def settings(tmp_path: Path) -> Settings:
         titles = ("kopi susu manis", "kopi susu manis enak", "teh hijau")
         store.postings.put(
             [
-                Put(Posting(f"p{row}", None, title, metadata=Metadata({"price": 5, "seller": "x"})), None)
+                Put(Posting(f"p{row}", None, title, metadata=Metadata({"price": 5, "seller": "x"})))
                 for row, title in enumerate(titles)
             ]
         )
@@ -140,7 +140,7 @@ def test_a_start_takes_in_what_has_changed_of_evidence(settings: Settings) -> No
         posting = running.store.postings.page("", 9)[1].posting
     for metadata, scored in (({"price": 5, "seller": "y"}, False), ({"price": 7}, True)):
         with closing(open_store(settings.data)) as store:
-            store.postings.put([Put(replace(posting, metadata=Metadata(metadata)), None)])
+            store.postings.put([Put(replace(posting, metadata=Metadata(metadata)))])
         told = Told()
         with served(settings, told) as running:
             assert values(running) == [5, metadata["price"], 5]

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from pricematch.catalogue.byte_escapes import decode_byte_escapes, encode_byte_escapes
 from pricematch.catalogue.labels import as_label
 from pricematch.catalogue.metadata import NO_METADATA, Metadata
-from pricematch.catalogue.postings import Posting, decode_byte_escapes, encode_byte_escapes
+from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Put
 from pricematch.errors import ImageUnavailable, SettingsError
 from pricematch.formats.feedback_files import read_feedback
@@ -28,7 +29,7 @@ from tests.support.fakes import image_bytes
 from tests.support.served import Told
 from tests.support.stores import everything, image_names, name_of
 
-RED, GREEN = image_bytes("#ff0000"), image_bytes("#00ff00")
+RED, GREEN, BLUE = map(image_bytes, ("#ff0000", "#00ff00", "#0000ff"))
 LIMITS = RowLimits(1000, 1_000_000, METADATA_LIMITS)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TITLES = TEXT | st.sampled_from(["N/A", "nan", "-", "b'x'", 'b"x"', r"50\xff", r"a\nb", "\\", " x ", "é\0", "b", '"'])
@@ -43,10 +44,11 @@ def settings(tmp_path: Path) -> Settings:
         priced = Metadata({"price": 12.5, "brand": {"name": "Acme"}, "tags": ["a", None, True], "ean": "0012"})
         store.postings.put(
             [
-                Put(Posting("a", red, "Kopi É", "0" * 16, "g", priced), RED),
-                Put(Posting("b", red), RED),
+                Put(Posting("a", red, "Kopi É", "0" * 16, "g", priced), [RED]),
+                Put(Posting("b", red), [RED]),
                 Put(Posting("c", None, "b'Teh'", label_group="18", metadata=Metadata({"a": 1}))),
-                Put(Posting("Größe 38", green, "N/A", None, "g"), GREEN),
+                Put(Posting("Größe 38", green, "N/A", None, "g"), [GREEN]),
+                Put(Posting("several", None, "Kopi").with_images([green, name_of(BLUE), red]), [GREEN, BLUE, RED]),
             ]
         )
         store.feedback.decide("a", "b", "same")
@@ -63,17 +65,19 @@ def test_what_is_exported_imports_to_the_same(settings: Settings, tmp_path: Path
     """With images into another store, without them into the same; again it changes nothing."""
     file, images, verdicts = tmp_path / "out" / "postings.ndjson", tmp_path / "images", tmp_path / "verdicts.csv"
     told = Told()
-    assert export_catalogue(settings, file, images, verdicts, told) == Exported(4, 2, 2)
-    assert told.what == ["Writing postings"] * 4
+    assert export_catalogue(settings, file, images, verdicts, told) == Exported(5, 3, 2)
+    assert told.what == ["Writing postings"] * 5
     other = Settings(data=tmp_path / "other")
     done = import_file(other, file, images, Told())
-    assert (done.counts.created, done.problems, done.warnings) == (4, [], [])
+    assert (done.counts.created, done.problems, done.warnings) == (5, [], [])
     assert contents(other) == contents(settings)
-    assert image_names(other.data) == {name_of(RED), name_of(GREEN)}
+    assert image_names(other.data) == {name_of(RED), name_of(GREEN), name_of(BLUE)}
     again = import_file(settings, file, None, Told())
-    assert (again.counts.unchanged, again.problems) == (4, [])
+    assert (again.counts.unchanged, again.problems) == (5, [])
     assert sorted(read_feedback(verdicts, 1000)) == [("a", "b", "same"), ("a", "gone", "different")]
-    assert [json.loads(line)["posting_id"] for line in file.read_text().splitlines()] == ["Größe 38", "a", "b", "c"]
+    assert [json.loads(line)["posting_id"] for line in file.read_text().splitlines()] == [
+        *("Größe 38", "a", "b", "c", "several")
+    ]
 
 
 @given(
@@ -102,7 +106,7 @@ def test_an_encoded_title_is_decoded_to_itself(title: str) -> None:
 def test_the_command_says_what_it_did(settings: Settings, tmp_path: Path, run: Run) -> None:
     ran = run("export", str(tmp_path / "out.ndjson"), "--data", str(settings.data))
     assert ran.code == 0, ran.err
-    assert (tmp_path / "out.ndjson").read_bytes().count(b"\n") == 4
+    assert (tmp_path / "out.ndjson").read_bytes().count(b"\n") == 5
     assert "postings" in ran.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "out.ndjson"]
 
@@ -134,4 +138,4 @@ def test_an_image_that_is_lost_leaves_no_file(settings: Settings, tmp_path: Path
     with pytest.raises(ImageUnavailable, match=name):
         export_catalogue(settings, tmp_path / "out", tmp_path / "images", None, Told())
     assert not (tmp_path / "out").exists()
-    assert export_catalogue(settings, tmp_path / "out", None, None, Told()) == Exported(4, 0, 0)
+    assert export_catalogue(settings, tmp_path / "out", None, None, Told()) == Exported(5, 0, 0)

@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 def test_what_somebody_else_has_written_is_seen_once_it_is_followed() -> None:
     shop = Shop()
     other = Intake(shop.store, shop.store, shop.stored, Snapshots(shop.store, shop.store, shop.stored, shop.build))
-    put(other, Offered(Posting("a", None), image_bytes("#ff0000")))
+    put(other, Offered(Posting("a", None), [image_bytes("#ff0000")]))
     assert shop.snapshots.current.version == 0
     assert shop.snapshots.follow(()).version == 1
     assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]

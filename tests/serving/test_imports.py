@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from pricematch.catalogue.records import Counts, Job
+from pricematch.catalogue.job_records import Counts, Job
 from pricematch.errors import DeadlineExceeded, ModelOutputError, Overloaded, StoreFull
 from pricematch.serving.imports import KIND
-from pricematch.serving.intake import AT_ONCE, Intake, Offered
-from pricematch.serving.startup import ServedCatalogue
+from pricematch.serving.intake import Intake, Offered
+from pricematch.serving.row_imports import AT_ONCE
+from pricematch.serving.served_catalogue import ServedCatalogue
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store, open_store
 from tests.support.fakes import image_bytes

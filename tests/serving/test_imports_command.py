@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.catalogue.records import Counts
+from pricematch.catalogue.job_records import Counts
 from pricematch.errors import CatalogueError, ImportRefused, SettingsError
 from pricematch.serving.imports import import_file
 from pricematch.settings import Settings

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
-from pricematch.catalogue.records import Counts
+from pricematch.catalogue.job_records import Counts
 from pricematch.errors import CatalogueError, ImageError
 from pricematch.progress import silent
 from pricematch.serving.startup import start
@@ -87,3 +87,36 @@ def test_after_the_initial_load_deletions_stay(settings: Settings) -> None:
         pass
     with closing(open_store(settings.data)) as store:
         assert store.postings.count() == 3
+
+
+def several(folder: Path, second: str) -> Settings:
+    """Over the tiny catalogue of colours, whose first posting has a second image and whose second one has `second`."""
+    settings = coloured(folder, ["hash"])
+    header, one, other, *rest = settings.catalogue.read_text().splitlines()
+    lines = [f"{header},image_2", f"{one},p3.png", f"{other},{second}", *(f"{row}," for row in rest)]
+    settings.catalogue.write_text("\n".join(lines))
+    return settings
+
+
+def test_all_images_of_a_catalogue_file_are_stored(tmp_path: Path) -> None:
+    settings = several(tmp_path, "p4.png")
+    with served(settings) as running:
+        stored = running.store.postings.get("p0")
+        assert stored is not None
+        images = [running.store.images.read(name) for name in stored.posting.images]
+        assert images == [(tmp_path / "images" / name).read_bytes() for name in ("p0.png", "p3.png")]
+
+
+def test_a_bad_image_behind_the_first_refuses_the_file_or_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = several(tmp_path, "bad.png")
+    (tmp_path / "images" / "bad.png").write_bytes(b"no image")
+    with pytest.raises(CatalogueError) as refused:
+        start(settings, Loaded(), silent)
+    assert [(problem.row, problem.column) for problem in refused.value.problems] == [(3, "image_2")]
+    with served(settings.model_copy(update={"skip_bad_images": True})) as running:
+        stored = running.store.postings.get("p1")
+        assert stored is not None
+        assert len(stored.posting.images) == 1
+    assert "row 3, column image_2: 'bad.png'" in caplog.text

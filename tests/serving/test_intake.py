@@ -7,9 +7,10 @@ import pytest
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import Condition, Kept
 from pricematch.encoding.stored_images import StoredImages
-from pricematch.errors import ConditionFailed, ImageError, ImageUnavailable
+from pricematch.errors import ConditionFailed, ImageUnavailable
 from pricematch.matching.queries import Options
 from pricematch.serving.intake import Intake, Offered
+from pricematch.serving.posting_images import BadImage
 from pricematch.serving.snapshots import Snapshot, Snapshots
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
@@ -47,7 +48,9 @@ def shop() -> Shop:
 
 def offered(posting_id: str, image: bytes | None, condition: Condition | None = None) -> Offered:
     """A posting that somebody brings."""
-    return Offered(Posting(posting_id, None, f"Product {posting_id}"), image, condition or Condition())
+    return Offered(
+        Posting(posting_id, None, f"Product {posting_id}"), [] if image is None else [image], condition or Condition()
+    )
 
 
 def test_what_is_put_is_found_at_its_version(shop: Shop) -> None:
@@ -60,10 +63,10 @@ def test_what_is_put_is_found_at_its_version(shop: Shop) -> None:
 
 def test_good_postings_are_stored_and_encoded_together(shop: Shop) -> None:
     images = [image_bytes("#fa0404"), image_bytes("red")[:60], None, image_bytes("#04fa04"), b"text"]
-    found: Sequence[Kept | ImageError] = shop.intake.put_each(
+    found: Sequence[Kept | BadImage] = shop.intake.put_each(
         [offered(f"q{number}", image) for number, image in enumerate(images)]
     )
-    assert [isinstance(it, ImageError) for it in found] == [False, True, False, False, True]
+    assert [isinstance(it, BadImage) for it in found] == [False, True, False, False, True]
     assert [it.outcome for it in found if isinstance(it, Kept)] == ["created"] * 3
     assert [shop.holds(f"q{number}") for number in range(5)] == [True, False, True, True, False]
     assert shop.encoder.batches == [2]

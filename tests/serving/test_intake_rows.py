@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricematch.catalogue.features import Wanted
+from pricematch.catalogue.job_records import Counts
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Counts, Kept, Put
+from pricematch.catalogue.records import Kept, Put
 from pricematch.encoding.stored_images import StoredImages
-from pricematch.errors import ImageError, ImageUnavailable, ModelOutputError
-from pricematch.formats.posting_rows import PostingRow, RowChecker
-from pricematch.serving import intake as importing
-from pricematch.serving.intake import AT_ONCE, ImportedBatch, Offered, RowImport, put_each, try_each
+from pricematch.errors import ImageUnavailable, ModelOutputError
+from pricematch.formats.row_checks import PostingRow, RowChecker
+from pricematch.serving import row_imports as importing
+from pricematch.serving.intake import Offered, put_each, try_each
+from pricematch.serving.posting_images import BadImage
+from pricematch.serving.row_imports import AT_ONCE, ImportedBatch, RowImport
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import FolderlessImages, MeanColourEncoder, image_bytes
 from tests.support.memory_store import MemoryStore
@@ -131,7 +135,7 @@ def test_a_row_with_several_faults_counts_once() -> None:
 def test_without_images_a_stored_posting_keeps_its_own() -> None:
     shop = Shop()
     digest = hashlib.sha256(RED).hexdigest()
-    shop.store.put([Put(Posting("p", digest, "old"), RED)])
+    shop.store.put([Put(Posting("p", digest, "old"), [RED])])
     [batch] = shop.rows.batches(rows({"posting_id": "p", "image": "elsewhere.png", "title": "new"}))
     assert batch.counts == Counts(replaced=1)
     stored = shop.store.get("p")
@@ -143,7 +147,7 @@ def test_without_images_a_stored_posting_keeps_its_own() -> None:
 def test_where_all_fail_together_they_are_put_one_by_one(error: Exception) -> None:
     shop = Shop()
 
-    def poisoned(offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
+    def poisoned(offered: Sequence[Offered]) -> Sequence[Kept | BadImage]:
         if "p1" in [it.posting.posting_id for it in offered]:
             raise error
         return [Kept(1, "created") for _ in offered]
@@ -194,11 +198,59 @@ def test_a_trial_says_what_putting_would_do() -> None:
     list(shop.rows.batches(rows({"posting_id": "a", "title": "tea"}, {"posting_id": "b", "title": "tea"})))
     before = shop.store.version()
     offered = [Posting("a", None, "tea"), Posting("b", None, "mug"), Posting("c", None, "tea"), Posting("d", None)]
-    images = [None, None, None, b"no image"]
+    images: list[list[bytes]] = [[], [], [], [b"no image"]]
     encode = TinyEncoding(shop.encoder).encode
     found = try_each(shop.store.get, encode, [Offered(*it) for it in zip(offered, images, strict=True)])
     assert [it.outcome for it in found if isinstance(it, Kept)] == ["unchanged", "replaced", "created"]
-    assert isinstance(found[3], ImageError)
-    again = try_each(shop.store.get, encode, [Offered(Posting("a", None, "tea"), RED)])
+    assert isinstance(found[3], BadImage)
+    again = try_each(shop.store.get, encode, [Offered(Posting("a", None, "tea"), [RED])])
     assert again == [Kept(0, "replaced")]
     assert (shop.store.version(), shop.store.hashed) == (before, {})
+
+
+def test_rows_bring_several_images() -> None:
+    """Each in its place; a bad one spoils its row, and is told by its column and name."""
+    shop = Shop(FolderlessImages({"red": RED, "green": GREEN, "teal": TEAL, "cut": RED[:60]}))
+    given = [
+        {"posting_id": "a", "image": "red", "image_3": "green", "image_4": "red", "image_8": "teal"},
+        {"posting_id": "b", "image": "red", "image_3": "green", "image_5": "cut"},
+        {"posting_id": "c", "image": "red", "image_2": "gone"},
+        {"posting_id": "d", "image_2": "teal"},
+    ]
+    [batch] = shop.rows.batches(rows(*given))
+    assert batch.counts == Counts(created=2, failed=2)
+    assert [(it.row, it.posting_id, it.column) for it in batch.problems] == [(2, "b", "image_5"), (3, "c", "image_2")]
+    assert batch.problems[0].message.startswith("'cut': ")
+    stored = {it.posting.posting_id: it.posting for it in shop.store.page("", 9)}
+    assert {key: [shop.store.read(name) for name in it.images] for key, it in stored.items()} == {
+        "a": [RED, GREEN, TEAL],
+        "d": [TEAL],
+    }
+    assert len(shop.store.vectors) == 3
+
+
+def test_postings_keep_all_their_images_without_a_source() -> None:
+    shop = Shop(FolderlessImages({"red": RED, "green": GREEN}))
+    list(shop.rows.batches(rows({"posting_id": "a", "image": "red", "image_2": "green"})))
+    without = replace(shop.rows, images=None)
+    [batch] = without.batches(rows({"posting_id": "a", "image": "other", "title": "new"}))
+    assert batch.counts == Counts(replaced=1)
+    posting = shop.store.page("", 9)[0].posting
+    assert ([shop.store.read(name) for name in posting.images], posting.title) == ([RED, GREEN], "new")
+
+
+def test_large_images_of_one_row_count_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importing, "_BYTES_AT_ONCE", len(RED) + len(GREEN))
+    shop = Shop(FolderlessImages({"red": RED, "green": GREEN}))
+    given = [{"posting_id": f"p{number}", "image": "red", "image_2": "green"} for number in range(5)]
+    assert [batch.rows for batch in shop.rows.batches(rows(*given))] == [2, 2, 1]
+
+
+def test_a_trial_tells_the_bad_one_of_several_images() -> None:
+    shop = Shop()
+    encode = TinyEncoding(shop.encoder).encode
+    offered = [Offered(Posting("a", None), [RED, RED[:60]]), Offered(Posting("b", None), [RED, GREEN])]
+    bad, good = try_each(shop.store.get, encode, offered)
+    assert isinstance(bad, BadImage)
+    assert (bad.place, bad.count) == (2, 2)
+    assert good == Kept(0, "created")

@@ -200,7 +200,7 @@ def patch(posting_id: str, fields: Mapping[str, Any], condition: Condition = ANY
     def change(posting: Posting) -> Posting:
         return replace(posting, metadata=Metadata({**posting.metadata.as_json(), **fields}))
 
-    return Patch(posting_id, change, None, condition)
+    return Patch(posting_id, change, (), condition)
 
 
 def test_a_patch_changes_what_it_names(shop: ProductShop) -> None:

@@ -21,8 +21,9 @@ from pricematch.serving import products
 from pricematch.serving.intake import Offered
 from pricematch.serving.product_pages import ProductReader
 from pricematch.serving.scored_catalogue import FILE
+from pricematch.serving.served_catalogue import ServedCatalogue
 from pricematch.serving.snapshots import Snapshot
-from pricematch.serving.startup import ServedCatalogue, start
+from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import DATABASE
 from tests.support.matchers import export_matcher

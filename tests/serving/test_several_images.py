@@ -87,9 +87,8 @@ class SeveralShop(Shop):
     def show(self, posting_id: str, *numbers: int, title: str = "") -> None:
         """Store a posting with these images, as another process does."""
         first, *more = map(name, numbers)
-        self.store.images.update({name(number): content(number) for number in numbers})
         posting = Posting(posting_id, first, title, more_images=tuple(more))
-        self.store.put([Put(posting, content(numbers[0]))])
+        self.store.put([Put(posting, [*map(content, numbers)])])
 
 
 def shop_of_store(shop: SeveralShop, folder: Path, *, anew: bool = False) -> SeveralShop:

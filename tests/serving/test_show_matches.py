@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
@@ -18,8 +18,10 @@ from pricematch.catalogue.postings import Posting
 from pricematch.encoding import encoding
 from pricematch.formats.default_matcher import NAME
 from pricematch.formats.manifest import MANIFEST
-from pricematch.matching.queries import Options
+from pricematch.matching.matcher import Matcher
+from pricematch.matching.queries import Matches, Options, Result
 from pricematch.pairs.thresholds import F1, SizeThresholds, Target, Thresholds
+from pricematch.serving.service import Service
 from pricematch.serving.show_matches import Shown, show_matches
 from pricematch.settings import Settings, load_settings
 from tests.support.catalogues import write_catalogue
@@ -394,3 +396,23 @@ def test_a_target_without_a_matcher_is_one_line(run: Run, tmp_path: Path, models
     ran = show(run, tmp_path, "p0", "--matcher", "none", "--encoder", "cae", "--target", "f1")
     assert ran.code == 1
     assert "target takes a matcher" in ran.err.splitlines()[-1]
+
+
+def test_the_nearest_image_of_a_match_is_drawn(models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several the one that the matcher names; of the query its first."""
+    settings, read = _settings(tmp_path, models, encoder="cae"), list[tuple[str, int]]()
+    match, image = Matcher.match_posting, Service.image
+
+    def matched(matcher: Matcher, posting_id: str, options: Options) -> Result:
+        result = match(matcher, posting_id, options)
+        found = [replace(it, image_pair=(0, 1)) for it in result.matches]
+        return replace(result, matches=cast("Matches", found))
+
+    async def opened(service: Service, posting_id: str, place: int = 1) -> tuple[BinaryIO, str]:
+        read.append((posting_id, place))
+        return await image(service, posting_id)
+
+    monkeypatch.setattr(Matcher, "match_posting", matched)
+    monkeypatch.setattr(Service, "image", opened)
+    shown = drawn(settings, "p0", 2)
+    assert read == [("p0", 1), *((it.posting.posting_id, 2) for it in shown.found)]

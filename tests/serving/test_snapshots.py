@@ -152,10 +152,10 @@ def test_a_bad_image_or_an_unmet_condition_changes_nothing() -> None:
     shop = Shop()
     shop.put("a", "#ff0000")
     attempts: list[tuple[type[Exception], Offered]] = [
-        (ImageError, Offered(Posting("a", None), b"no image")),
-        (ConditionFailed, Offered(Posting("a", None, "y"), None, Condition(exists=False))),
-        (ConditionFailed, Offered(Posting("b", None, "y"), None, Condition(exists=True))),
-        (ConditionFailed, Offered(Posting("a", None, "y"), None, Condition(revisions=frozenset([7])))),
+        (ImageError, Offered(Posting("a", None), [b"no image"])),
+        (ConditionFailed, Offered(Posting("a", None, "y"), (), Condition(exists=False))),
+        (ConditionFailed, Offered(Posting("b", None, "y"), (), Condition(exists=True))),
+        (ConditionFailed, Offered(Posting("a", None, "y"), (), Condition(revisions=frozenset([7])))),
         (ImageUnavailable, Offered(Posting("a", "0" * 64, "y"))),
     ]
     for error, offered in attempts:
@@ -165,7 +165,7 @@ def test_a_bad_image_or_an_unmet_condition_changes_nothing() -> None:
     with pytest.raises(ConditionFailed):
         shop.intake.remove("a", Condition(revisions=frozenset([7])))
     assert found(shop.snapshots.current.matcher, "#ff0000") == ["a"]
-    put(shop.intake, Offered(Posting("a", None, "y"), None, Condition(revisions=frozenset([1]))))
+    put(shop.intake, Offered(Posting("a", None, "y"), (), Condition(revisions=frozenset([1]))))
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -41,9 +41,9 @@ def settings(tmp_path: Path, loaded: Loaded) -> Settings:
 def put_elsewhere(settings: Settings, posting_id: str, colour: str | None, title: str = "") -> None:
     """Put a posting as another process would."""
     with closing(open_store(settings.data)) as store:
-        image = None if colour is None else image_bytes(colour)
-        digest = None if image is None else hashlib.sha256(image).hexdigest()
-        store.postings.put([Put(Posting(posting_id, digest, title), image)])
+        images = [] if colour is None else [image_bytes(colour)]
+        names = [hashlib.sha256(image).hexdigest() for image in images]
+        store.postings.put([Put(Posting(posting_id, None, title).with_images(names), images)])
 
 
 def test_an_empty_store_is_filled_from_the_catalogue_file_once(settings: Settings, loaded: Loaded) -> None:
@@ -116,7 +116,7 @@ def test_what_is_put_is_found_by_the_very_next_request(settings: Settings) -> No
     with served(settings) as running:
         for row in range(20):
             intake = running.intake
-            _, _, version = put(intake, Offered(Posting(f"q{row}", None), image_bytes(COLOURS[0])))
+            _, _, version = put(intake, Offered(Posting(f"q{row}", None), [image_bytes(COLOURS[0])]))
             assert running.snapshots.current.version >= version
             assert f"q{row}" in matched(running, "p0", limit=50)
             intake.remove(f"q{row}")
@@ -215,7 +215,7 @@ def test_the_old_version_serves_while_a_new_one_encodes(
         monkeypatch.setattr(StoredImages, "ensure", held)
         activate(settings, "cae/2")
         assert waits.wait(30)
-        put(running.intake, Offered(Posting("new", None), image_bytes(COLOURS[0])))
+        put(running.intake, Offered(Posting("new", None), [image_bytes(COLOURS[0])]))
         assert matched(running, "p0", limit=1) == ["new"]
         assert running.models == {"cae": "1"}
         go.set()
@@ -276,7 +276,7 @@ def test_without_a_store_there_is_nothing_to_activate_for(tmp_path: Path) -> Non
 
 
 def test_after_many_changes_all_is_scored_in_the_background(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pricematch.serving.startup._REST", 0)
+    monkeypatch.setattr("pricematch.serving.served_catalogue._REST", 0)
     settings = titles_and_hashes(tmp_path, follow_seconds=0.02)
     with served(settings) as running:
         put_elsewhere(settings, "p9", None, "kopi susu")
@@ -346,13 +346,13 @@ import asyncio, sys
 from pathlib import Path
 from pricematch.matching.queries import Options
 from pricematch.serving.service import Service
-from pricematch.serving.startup import started
+from pricematch.serving.opening import opened
 from pricematch.settings import load_settings
 catalogue, images, models, data = map(Path, sys.argv[1:])
 settings = load_settings(catalogue=catalogue, images=images, models=models, data=data, precision="float32", workers=1)
 async def main():
     service = Service(settings)
-    async with started(service, lambda *_: None) as opening:
+    async with opened(service, lambda *_: None) as opening:
         await opening
         found = (await service.match((images / "p0.png").read_bytes(), "", Options(1))).result.matches
         print([match.posting_id for match in found], "tensorflow" in sys.modules, len(service.process_ids()))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -22,7 +23,14 @@ from pricematch.formats.manifest import Origin, find
 from pricematch.formats.matcher_files import read_matcher
 from pricematch.learning.cross_fitting import FOLDS
 from pricematch.serving import training_jobs
-from pricematch.serving.training_jobs import COMMAND, LEAST_GROUPS, TRAIN_MATCHER, TrainingOptions, check_labels
+from pricematch.serving.training_jobs import (
+    COMMAND,
+    LEAST_GROUPS,
+    TRAIN_MATCHER,
+    Trainer,
+    TrainingOptions,
+    check_labels,
+)
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import open_store
 from tests.support.applications import served_app
@@ -270,3 +278,15 @@ def test_the_process_ends_with_whoever_started_it(tmp_path: Path) -> None:
         process.stdin.close()
         assert process.wait(60) == 1
     assert not (tmp_path / "models" / "matcher").exists()
+
+
+def test_of_several_catalogues_one_is_learned_from_at_a_time(tmp_path: Path) -> None:
+    """While another one is, a training waits; a stop does not wait for that."""
+    turn, told = Lock(), list[str]()
+    with closing(open_store(tmp_path / "data")) as store, turn:
+        store.postings.put([Put(it) for it in POSTINGS])
+        settings = Settings(data=tmp_path / "data", models=tmp_path / "models", follow_seconds=0.02)
+        trainer = Trainer(lambda: settings, store, dict, lambda: told.append("written"), turn)
+        job = trainer.queue(TrainingOptions(), Catalogue(POSTINGS), NO_FEEDBACK)
+        trainer.close()
+        assert ([it.state for it in store.jobs.jobs() if it.job_id == job.job_id], told) == (["queued"], [])

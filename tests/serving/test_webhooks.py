@@ -306,3 +306,19 @@ def test_webhooks_need_a_secret() -> None:
     check_webhooks(load_settings(webhooks="https://shop.example/", webhook_secret=SECRET))
     with pytest.raises(SettingsError, match="PRICEMATCH_WEBHOOK_SECRET"):
         check_webhooks(load_settings(webhooks="https://shop.example/"))
+
+
+def test_a_webhook_is_told_of_its_namespace_alone() -> None:
+    """An entry without a name is of the default one; that of a URL is no name."""
+    entries = "https://a.example/x,shop-a=https://b.example/?q=1,shop-a=http://c.example,https://d.example/?shop-a=1"
+    settings = load_settings(webhooks=entries)
+    assert settings.webhooks_of("default") == ("https://a.example/x", "https://d.example/?shop-a=1")
+    assert settings.webhooks_of("shop-a") == ("https://b.example/?q=1", "http://c.example")
+    assert settings.webhooks_of("shop-b") == ()
+    for name in ("default", "shop-a", "shop-b"):
+        service = Service(settings, namespace=name)
+        assert service.webhooks == settings.webhooks_of(name)
+        service.close()
+    for wrong in ("Shop=https://a.example", "shop-a=", "shop-a=ftp://a.example", "=https://a.example"):
+        with pytest.raises(SettingsError, match="a namespace and ="):
+            load_settings(webhooks=wrong)

@@ -27,6 +27,7 @@ from pricematch.store.backup import backup, restore
 from pricematch.store.sqlite import checks
 from pricematch.store.sqlite import schema as sqlite_schema
 from pricematch.store.sqlite.changes import VERSIONED
+from pricematch.store.sqlite.migrations import MIGRATIONS
 from pricematch.store.sqlite.schema import SCHEMA
 from pricematch.store.sqlite.store import DATABASE, INCOMING, Store, open_store
 from tests.support.cli import Run
@@ -284,7 +285,7 @@ def test_images_without_a_database_and_a_database_without_images_are_restored(st
 def test_a_backup_of_an_older_schema_is_brought_up_to_date(
     taken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, "CREATE TABLE third (x);"))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE third (x);"))
     for module in ("sqlite.schema", "sqlite.store", "sqlite.backup", "backup_file"):
         monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 1)
     restore(of(tmp_path / "new"), taken, quiet)

@@ -18,9 +18,9 @@ from pricematch.matching.matcher import Matcher
 from pricematch.serving.backend import Backend
 from pricematch.serving.intake import Intake
 from pricematch.serving.models import activate
+from pricematch.serving.served_catalogue import ServedCatalogue
 from pricematch.serving.service import Service
 from pricematch.serving.snapshots import Snapshot, Snapshots
-from pricematch.serving.startup import ServedCatalogue
 from pricematch.settings import Settings
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import encoded, scene, tiny_decoder, tiny_images, tiny_matcher
@@ -104,11 +104,12 @@ def served_app(settings: Settings, encoding: Loaded | None = None) -> Iterator[A
     encoding = encoding or Loaded()
     with served(settings, encoding=encoding) as running:
         service = Service(settings)
-        service.open(_backend(running, encoding))
+        service.open(backend_of(running, encoding))
         yield create_app(service)
 
 
-def _backend(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
+def backend_of(running: ServedCatalogue, encoding: TinyEncoding) -> Backend:
+    """What a service needs to answer from a store that is served in the test's process."""
     store = running.store
     return Backend(
         encode=encoding,

@@ -23,6 +23,7 @@ from pricematch.catalogue.feedback_batches import (
     PairDecision,
 )
 from pricematch.catalogue.fields import Field
+from pricematch.catalogue.job_records import Job
 from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.products import ProductEvent
 from pricematch.catalogue.records import (
@@ -31,7 +32,6 @@ from pricematch.catalogue.records import (
     Condition,
     Decision,
     FeedbackChange,
-    Job,
     Kept,
     KeptAnswer,
     ModelChange,
@@ -159,8 +159,9 @@ class MemoryStore:
     def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
         for put in puts:
             self._check(put.posting.posting_id, put.condition)
-            if put.posting.image is not None and put.image is None and put.posting.image not in self.images:
-                raise ImageUnavailable(f"no image {put.posting.image}")
+            given = {hashlib.sha256(image).hexdigest() for image in put.images}
+            if lacking := {*put.posting.images} - given - self.images.keys():
+                raise ImageUnavailable(f"no image {min(lacking)}")
         return [self._put(put) for put in puts]
 
     @_alone
@@ -169,7 +170,7 @@ class MemoryStore:
             raise PostingNotFound(patch.posting_id)
         self._check(patch.posting_id, patch.condition)
         posting = patch.change(stored.posting)
-        [kept] = self.put([Put(posting, patch.image)])
+        [kept] = self.put([Put(posting, patch.images)])
         return posting, kept
 
     @_alone
@@ -387,8 +388,7 @@ class MemoryStore:
 
     def _put(self, put: Put) -> Kept:
         before = self.get(put.posting.posting_id)
-        if put.image is not None:
-            self.images[hashlib.sha256(put.image).hexdigest()] = put.image
+        self.images |= {hashlib.sha256(image).hexdigest(): image for image in put.images}
         if before is not None and before.posting == put.posting:
             return Kept(before.revision, "unchanged")
         return Kept(self._change(put.posting.posting_id, put.posting), "created" if before is None else "replaced")

@@ -73,11 +73,11 @@ class ProductShop:
 
     def put(self, posting_id: str, bits: int, title: str = "") -> Snapshot:
         """Put a posting by its hash, see `hashed`."""
-        return self.intake.put(Put(hashed(posting_id, bits, title), None))[1]
+        return self.intake.put(Put(hashed(posting_id, bits, title)))[1]
 
     def put_elsewhere(self, *postings: Posting) -> None:
         """Store postings as another process does."""
-        self._postings.put([Put(posting, None) for posting in postings])
+        self._postings.put([Put(posting) for posting in postings])
 
     @property
     def search(self) -> ProbabilitySearch:

@@ -145,7 +145,7 @@ class OneStore:
 
 @dataclass(frozen=True)
 class InMemory:
-    """A catalogue that is kept in memory, in place of `startup.ServedCatalogue`."""
+    """A catalogue that is kept in memory, in place of `served_catalogue.ServedCatalogue`."""
 
     settings: Settings
     intake: Intake

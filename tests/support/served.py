@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pricematch.catalogue.features import ImageFeatures, Wanted, unit_rows
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Kept, Put
+from pricematch.catalogue.records import Kept
 from pricematch.encoding.blocking import BlockingEncoding, ForThreads
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.encoding.encoding import Encoding
@@ -23,7 +23,9 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options
 from pricematch.progress import Progress, silent
 from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.startup import ServedCatalogue, start
+from pricematch.serving.posting_images import whole_of
+from pricematch.serving.served_catalogue import ServedCatalogue
+from pricematch.serving.startup import start
 from pricematch.settings import Settings, load_settings
 from tests.support.catalogues import write_catalogue
 from tests.support.encoding import TinyEncoding
@@ -81,12 +83,10 @@ def coloured(folder: Path, signals: list[str], **given: Any) -> Settings:
 
 def put(intake: Intake, offered: Offered) -> tuple[Posting, Kept, int]:
     """Put a posting as the service does: its image first, then the posting and the version in which it is found."""
-    put = Put(offered.posting, None, offered.condition)
-    if offered.image is not None:
-        [found] = intake.images.ensure_each([offered.image], intake.snapshots.current.matcher.wanted_of_stored)
-        if isinstance(found, ImageError):
-            raise found
-        put = Put(replace(offered.posting, image=found.digest.hex()), found.stored_form, offered.condition)
+    wanted = intake.snapshots.current.matcher.wanted_of_stored
+    found = intake.images.ensure_each(offered.images, wanted) if offered.images else ()
+    [forms] = whole_of([offered.images], found)
+    put = offered.put(forms)
     kept, snapshot = intake.put(put)
     return put.posting, kept, snapshot.version
 

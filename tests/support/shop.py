@@ -113,13 +113,13 @@ class Shop:
     def put(self, posting_id: str, colour: str | None, title: str = "x") -> int:
         """Put a posting; the version in which it is found."""
         image = None if colour is None else image_bytes(colour)
-        return put(self.intake, Offered(Posting(posting_id, None, title), image))[2]
+        return put(self.intake, Offered(Posting(posting_id, None, title), [] if image is None else [image]))[2]
 
     def put_elsewhere(self, posting_id: str, colour: str) -> str:
         """Store a posting as another process does, which encodes nothing; the name of its image."""
         image = image_bytes(colour)
         name = hashlib.sha256(image).hexdigest()
-        self.store.put([Put(Posting(posting_id, name), image)])
+        self.store.put([Put(Posting(posting_id, name), [image])])
         return name
 
 

@@ -4,7 +4,7 @@ import hashlib
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -35,10 +35,11 @@ def put(
     title: str = "",
     condition: Condition = ANYHOW,
     metadata: Metadata = NO_METADATA,
+    more: Sequence[bytes] = (),
 ) -> Put:
-    """A posting to be stored with its image."""
-    name = None if image is None else name_of(image)
-    return Put(Posting(posting_id, name, title, metadata=metadata), image, condition)
+    """A posting to be stored with its images."""
+    images = [] if image is None else [image, *more]
+    return Put(Posting(posting_id, None, title, metadata=metadata).with_images(map(name_of, images)), images, condition)
 
 
 def everything(store: Store) -> dict[str, Posting]:
@@ -61,7 +62,7 @@ def image_names(folder: Path) -> set[str]:
 
 def check_whole(store: Store) -> None:
     """Every posting's image is readable and right, and there is no other file."""
-    shown = {posting.image for posting in everything(store).values() if posting.image is not None}
+    shown = {name for posting in everything(store).values() for name in posting.images}
     for name in shown:
         store.images.read(name)
     assert image_names(store.folder) == shown
@@ -99,12 +100,14 @@ def changes(seed: int) -> Iterator[Change]:
             yield Change(deleted=draw.choice(IDS))
             continue
         chosen = draw.sample(IDS, draw.choice((1, 1, 3)))
-        yield Change(tuple(put(posting_id, drawn_image(draw), str(draw.random())) for posting_id in chosen))
+        yield Change(tuple(drawn_put(draw, posting_id) for posting_id in chosen))
 
 
-def drawn_image(draw: random.Random) -> bytes | None:
-    number = draw.randrange(12)
-    return image_bytes(number, SIZES[number % len(SIZES)]) if number < 10 else None
+def drawn_put(draw: random.Random, posting_id: str) -> Put:
+    """A posting with none, one or several of ten images, that others may show as well."""
+    numbers = draw.choices(range(10), k=draw.choice((0, 1, 1, 1, 3)))
+    images = [image_bytes(number, SIZES[number % len(SIZES)]) for number in numbers]
+    return put(posting_id, next(iter(images), None), str(draw.random()), more=images[1:])
 
 
 def work(folder: Path, seed: int, acknowledged: Connection) -> None:

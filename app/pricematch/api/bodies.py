@@ -24,12 +24,14 @@ from pricematch.api.forms import Parts, once, only, open_form
 from pricematch.api.limits import allow_large
 from pricematch.api.schemas.clusters import ClusterJson, ClusterRequest
 from pricematch.api.schemas.filters import NarrowedRequest
-from pricematch.api.schemas.images import MAX_URL_CHARS
-from pricematch.api.schemas.matches import MatchRequest
+from pricematch.api.schemas.images import MAX_URL_CHARS, EncodedImages, ImageUrls
+from pricematch.api.schemas.match_requests import MatchRequest
+from pricematch.catalogue.byte_escapes import decode_byte_escapes
 from pricematch.catalogue.metadata import METADATA, read_json_value
-from pricematch.catalogue.postings import decode_byte_escapes
+from pricematch.catalogue.postings import MAX_IMAGES
 from pricematch.encoding.image_formats import known_format
-from pricematch.errors import LimitExceeded
+from pricematch.errors import ImageError, LimitExceeded
+from pricematch.serving.posting_images import BadImage
 from pricematch.settings import Settings
 
 JSON_BYTES_PER_CHARACTER = 12  # two escapes such as \\ud83d
@@ -41,6 +43,20 @@ IMAGE_URL = "image_url"
 Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
 """Gives the image at a URL; raises ImageError."""
 IMAGE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF."}
+
+
+def _once_or_more(one: Mapping[str, Any], description: str) -> dict[str, Any]:
+    """The schema of a part that may come again, once for each image of one posting."""
+    each = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_IMAGES}
+    return {"anyOf": [one, each], "description": description}
+
+
+IMAGE_PARTS = _once_or_more(IMAGE, "The image; given again, more images of the same posting, the main one first.")
+"""The images of one posting in a form."""
+IMAGE_URL_PARTS = _once_or_more(
+    {"type": "string", "maxLength": MAX_URL_CHARS},
+    "Where the image is instead, on a host that the setting `image_hosts` names; given again for more images.",
+)
 RAW_IMAGE = {**IMAGE, "description": f"{IMAGE['description']} As `image/*` too, and as anything: the bytes decide."}
 """An image as the body."""
 
@@ -61,21 +77,33 @@ def field_bytes(settings: Settings) -> int:
     return settings.max_title_chars * _UTF8_BYTES_PER_CHARACTER + FIELD_BYTES
 
 
-async def fields_of(form: FormData) -> tuple[bytes | None, dict[str, str]]:
-    """The file part `image` of a form, and its text fields; any of them may be absent."""
-    if len(images := form.getlist("image")) > 1:
-        raise LimitExceeded("expected at most one part image, got more")
-    once(form, set(form))
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    return (await _content(images[0]) if images else None), fields
+def image_parts(settings: Settings) -> int:
+    """File parts of a form with the images of one posting: so many that one image too many is told as such."""
+    return max(settings.max_match_images, MAX_IMAGES + 1)
 
 
-def url_of(fields: dict[str, Any]) -> str | None:
-    """The URL of an image, taken out of the text fields of a form; raises RequestValidationError for one too long."""
-    url: str | None = fields.pop(IMAGE_URL, None)
-    if url is not None and len(url) > MAX_URL_CHARS:
-        raise invalid(IMAGE_URL, f"expected at most {MAX_URL_CHARS} characters, got {len(url)}")
-    return url
+async def fields_of(form: FormData, fetch: Fetch) -> tuple[list[bytes], dict[str, str]]:
+    """The images of one posting in a form, and its text fields; any of them may be absent.
+
+    Images are the file parts `image`, or what `fetch` gives for the fields `image_url`.
+
+    Raises:
+        RequestValidationError: both, too many, a URL that is too long, or another field twice.
+        ImageError: from a URL.
+    """
+    once(form, set(form) - {"image", IMAGE_URL})
+    values: dict[str, Any] = {name: form.getlist(name) for name in ("image", IMAGE_URL) if name in form}
+    values = {name: [await _content(it) if name == "image" else it for it in each] for name, each in values.items()}
+    given = validated(_FormImages, values)
+    fields = {name: value for name, value in form.items() if isinstance(value, str) and name != IMAGE_URL}
+    return await images_of(given.image, given.image_url, fetch), fields
+
+
+class _FormImages(BaseModel):
+    """The images of one posting, sent as a form."""
+
+    image: EncodedImages | None = None
+    image_url: ImageUrls | None = None
 
 
 async def _content(part: UploadFile | str) -> bytes:
@@ -133,9 +161,9 @@ def _fields(form: FormData) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class SentPosting:
-    """One query of a /match request."""
+    """One query of a /match request: the images of a posting, its title, or both."""
 
-    image: bytes | None = None
+    images: Sequence[bytes] = ()
     title: str = ""
     narrowing: NarrowedRequest = field(default_factory=NarrowedRequest)
 
@@ -149,13 +177,19 @@ class SentImages:
     narrowing: NarrowedRequest = field(default_factory=NarrowedRequest)
 
 
-async def image_of(image: bytes | None, url: str | None, fetch: Fetch) -> bytes | None:
-    """An image that was sent, or the one at a URL in its place; raises RequestValidationError for both, ImageError."""
-    if url is None:
-        return image
-    if image is not None:
+async def images_of(images: list[bytes] | None, urls: list[str] | None, fetch: Fetch) -> list[bytes]:
+    """Images that were sent, or those at URLs in their place; raises RequestValidationError for both, ImageError."""
+    if urls is None:
+        return images or []
+    if images is not None:
         raise invalid(IMAGE_URL, "expected either image or this, got both")
-    return await fetch(url)
+    found = list[bytes]()
+    for place, url in enumerate(urls, start=1):
+        try:
+            found.append(await fetch(url))
+        except ImageError as error:
+            raise BadImage(error, place, len(urls)).told from error
+    return found
 
 
 async def read_query(request: Request, settings: Settings, fetch: Fetch) -> SentPosting | SentImages:
@@ -177,18 +211,19 @@ async def read_query(request: Request, settings: Settings, fetch: Fetch) -> Sent
         if given.images:
             return _several(given, settings)
         narrowing: NarrowedRequest = given
-        image, title = await image_of(given.image, given.image_url, fetch), given.title
+        _check_number(len(given.image or given.image_url or ()), settings.max_match_images)
+        images, title = await images_of(given.image, given.image_url, fetch), given.title
     elif kind == MULTIPART:
         sent = await _read_match_form(request, settings, fetch)
         if isinstance(sent, SentImages):
             return sent
-        image, title, narrowing = sent.image, sent.title, sent.narrowing
+        images, title, narrowing = [*sent.images], sent.title, sent.narrowing
     else:
-        image, title, narrowing = await raw_image(request, kind), "", NarrowedRequest()
+        images, title, narrowing = [await raw_image(request, kind)], "", NarrowedRequest()
     title = title_of(title, settings)
-    if image is None and not title:
+    if not images and not title:
         raise invalid("image" if kind == MULTIPART else "title", "expected an image or a title, got neither")
-    return SentPosting(image, title, narrowing)
+    return SentPosting(images, title, narrowing)
 
 
 def _narrowing_bytes(settings: Settings) -> int:
@@ -206,21 +241,25 @@ def _several(given: MatchRequest, settings: Settings) -> SentImages:
 
 def _counted(images: list[bytes], most: int) -> list[bytes]:
     """Images that came in JSON; raises LimitExceeded for more than a request may have."""
-    if len(images) > most:
-        raise LimitExceeded(f"expected at most {most} images, got {len(images)}")
+    _check_number(len(images), most)
     return images
+
+
+def _check_number(images: int, most: int) -> None:
+    if images > most:
+        raise LimitExceeded(f"expected at most {most} images, got {images}")
 
 
 async def _read_match_form(request: Request, settings: Settings, fetch: Fetch) -> SentPosting | SentImages:
     narrowing, most = NarrowedRequest.model_fields, max(field_bytes(settings), _narrowing_bytes(settings))
     names = {"title", IMAGE_URL, *narrowing}
-    parts = Parts({"image", "images"}, names, settings.max_match_images, len(names), most)
+    parts = Parts({"image", "images"}, names, settings.max_match_images, len(names) + image_parts(settings), most)
     async with open_form(request, parts) as form:
-        once(form, set(form) - {"image", "images"})
+        once(form, set(form) - {"image", "images", IMAGE_URL})
         if "images" not in form:
-            image, fields = await fields_of(form)
-            image = await image_of(image, url_of(fields), fetch)
-            return SentPosting(image, fields.pop("title", ""), _narrowing(fields))
+            _check_number(len(form.getlist(IMAGE_URL)), settings.max_match_images)
+            images, fields = await fields_of(form, fetch)
+            return SentPosting(images, fields.pop("title", ""), _narrowing(fields))
         only(form, {"images", *narrowing})
         files = [cast("UploadFile", part) for part in form.getlist("images")]
         fields = {name: str(form[name]) for name in narrowing if name in form}

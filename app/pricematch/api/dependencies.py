@@ -1,13 +1,9 @@
-"""Dependencies of endpoints: the service, an id, and admission by keys, their scopes and rates."""
+"""Dependencies of endpoints: admission by keys, then the namespace's service, its addresses, and ids."""
 
 import asyncio
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Path, Query, Request, Security
@@ -15,14 +11,17 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from pricematch.api.keys import KeyRing, Scope
+from pricematch.api.guard import Guard
+from pricematch.api.keys import EVERY_NAMESPACE, Scope
 from pricematch.api.links import Links
 from pricematch.api.logs import current
+from pricematch.api.placement import named_in
 from pricematch.api.signatures import ImageSigner
-from pricematch.catalogue.postings import POSTING_ID_RULE, as_posting_id, is_posting_id
-from pricematch.errors import ClientGone, Forbidden, RateExceeded, Unauthenticated
+from pricematch.catalogue.postings import MAX_IMAGES, POSTING_ID_RULE, as_posting_id, is_posting_id
+from pricematch.errors import ClientGone, Forbidden
+from pricematch.serving.namespaces import Namespaces
 from pricematch.serving.service import Service
-from pricematch.settings import Settings
+from pricematch.settings import DEFAULT_NAMESPACE
 
 T = TypeVar("T")
 
@@ -36,131 +35,17 @@ def read_posting_id(value: str) -> str:
 
 _Id = Annotated[str, AfterValidator(read_posting_id)]
 PostingId = Annotated[_Id, Path(description=f"Id of a stored posting: {POSTING_ID_RULE}.")]
+ImagePlace = Annotated[
+    int, Query(ge=1, le=MAX_IMAGES, description="Which of the posting's images, from 1, as in `image_urls`.")
+]
 OtherId = Annotated[_Id, Path(description="Id of another posting.")]
 _BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="An API key, as `pricematch key` printed it.")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="keyHeader", description="The same, otherwise.")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 _Header = Annotated[str | None, Security(_HEADER)]
-_MAX_CALLERS = 10_000
-"""Beyond, the caller whose last request is oldest is forgotten, so that memory does not grow with callers."""
-_MAX_KEY_CHARS = 256
 _MAX_TEXT = 64
-_ALL = "all addresses"
-_ALL_TIMES = 50
-"""All addresses together may present so many times as many wrong keys as one."""
-_IPV6_HOST_BITS = 64
-_KEPT_ADDRESSES = 256
-
-
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    filled: float
-
-
-class Rates:
-    """A bucket of tokens for each caller, which holds `burst` and gets `per_second`. For one thread only."""
-
-    def __init__(
-        self,
-        per_second: float,
-        burst: int,
-        clock: Callable[[], float] = time.monotonic,
-        max_callers: int = _MAX_CALLERS,
-    ) -> None:
-        self._per_second, self._burst = per_second, burst
-        self._clock, self._max_callers = clock, max_callers
-        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._buckets)
-
-    def take(self, caller: Hashable) -> float:
-        """Take a token of the caller's; returns 0, or the seconds until there is one, and then nothing was taken."""
-        now = self._clock()
-        bucket = self._buckets.get(caller)
-        if bucket is None:
-            bucket = self._buckets[caller] = _Bucket(self._burst, now)
-            if len(self._buckets) > self._max_callers:
-                self._buckets.popitem(last=False)
-        else:
-            self._buckets.move_to_end(caller)
-            bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.filled) * self._per_second)
-            bucket.filled = now
-        if bucket.tokens < 1:
-            return (1 - bucket.tokens) / self._per_second
-        bucket.tokens -= 1
-        return 0.0
-
-
-class Guard:
-    """Admits requests, or raises why not. For one thread only.
-
-    A key is limited by its name. Where none is needed, addresses are limited instead, but for this machine's own. Wrong
-    and missing keys are limited apart, by address and in total, and a right key is let through whatever others from its
-    address present: else they could lock it out.
-    """
-
-    def __init__(self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keys, self.check_scope = keys, keys.check_scope
-        self._requests = Rates(settings.requests_per_second, settings.requests_at_once, clock)
-        self._refused = Rates(settings.refusals_per_second, settings.refusals_at_once, clock)
-        per_second, burst = settings.refusals_per_second * _ALL_TIMES, settings.refusals_at_once * _ALL_TIMES
-        self._refused_in_all = Rates(per_second, burst, clock)
-
-    def admit(self, scope: Scope, key: str | None, address: str) -> str | None:
-        """The name of the request's key, if it may go on; None where no key is needed.
-
-        Args:
-            scope: what the endpoint needs.
-            key: as the client sent it.
-            address: the client's, as text.
-
-        Raises:
-            Unauthenticated: no key, or an unknown one.
-            Forbidden: the key's scope does not cover it.
-            RateExceeded: too often; also for wrong keys.
-        """
-        if not self._keys.required:
-            self._check_rate(_network(address), "this address")
-            return None
-        known = self._keys.find(key) if key is not None and len(key) <= _MAX_KEY_CHARS else None
-        if known is None:
-            self._check_refusals(_network(address) or address)
-            raise Unauthenticated(f"expected an API key, got {'none' if key is None else 'one that is not known'}")
-        self._check_rate(known.name, "this key")
-        if not known.covers(scope):
-            raise Forbidden(f"this takes a key of scope {scope}, got one of scope {known.scope}")
-        return known.name
-
-    def admit_signed(self, address: str) -> None:
-        """Let a request with a signed address go on; raises RateExceeded."""
-        self._check_rate(_network(address), "this address")
-
-    def _check_rate(self, caller: str | None, name: str) -> None:
-        if caller is not None and (wait := self._requests.take(caller)):
-            raise RateExceeded(f"more requests with {name} than may be", wait)
-
-    def _check_refusals(self, network: str) -> None:
-        wait = self._refused.take(network) or self._refused_in_all.take(_ALL)
-        if wait:
-            raise RateExceeded("more requests without a known key than may be", wait)
-
-
-@lru_cache(_KEPT_ADDRESSES)
-def _network(address: str) -> str | None:
-    """The caller of an address: itself, or of IPv6 the network that one customer gets; None for this machine."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return None  # a socket in the file system, which only this machine reaches
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped  # how a socket that listens on :: names clients of IPv4
-    if found.is_loopback:
-        return None
-    if isinstance(found, IPv6Address):
-        return str(IPv6Address(int(found) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS))
-    return str(found)
+_NAMESPACE = "pricematch.admitted"
+"""Where the scope of a request has the name of the namespace that it was admitted to."""
 
 
 @dataclass(frozen=True)
@@ -168,13 +53,13 @@ class State:
     """The application's state, which its lifespan yields.
 
     Attributes:
-        service: does the work.
+        namespaces: do the work.
         guard: checks keys and rates.
-        links: makes the addresses of answers.
+        links: makes the addresses of answers, of the default namespace.
         signer: tells whether a signed address of an image holds.
     """
 
-    service: Service
+    namespaces: Namespaces
     guard: Guard
     links: Links
     signer: ImageSigner
@@ -183,24 +68,35 @@ class State:
 # asynchronous though they wait for nothing: FastAPI runs the others in threads, which takes longer than they do
 
 
-async def _service(request: Request) -> Service:
+async def _namespaces(request: Request) -> Namespaces:
     state: State = request.state.app
-    return state.service
+    return state.namespaces
 
 
 async def _ready_service(request: Request) -> Service:
-    """The service once it can answer; raises NotReady before a body is read."""
-    service = await _service(request)
+    """The service of the namespace that the request was admitted to, once it can answer.
+
+    Raises NamespaceNotFound or NotReady before a body is read.
+    """
+    state: State = request.state.app
+    service = state.namespaces.get(_admitted_to(request))
+    current().namespace = service.namespace
     service.check_ready()
     return service
 
 
 async def _links(request: Request) -> Links:
     state: State = request.state.app
-    return state.links
+    return state.links.within(_admitted_to(request))
 
 
-ServiceDep = Annotated[Service, Depends(_service)]
+def _admitted_to(request: Request) -> str:
+    """The namespace of a request; whatever is of one is asked for behind admission alone."""
+    namespace: str = request.scope[_NAMESPACE]
+    return namespace
+
+
+NamespacesDep = Annotated[Namespaces, Depends(_namespaces)]
 ReadyService = Annotated[Service, Depends(_ready_service)]
 LinksDep = Annotated[Links, Depends(_links)]
 
@@ -232,9 +128,13 @@ async def _disconnected(request: Request) -> None:
 def _admit(scope: Scope, request: Request, bearer: _Bearer, header: _Header) -> str | None:
     """The name of the key, None where none is needed; raises Unauthenticated, Forbidden or RateExceeded."""
     state: State = request.state.app
-    key = header if bearer is None else bearer.credentials
-    name = current().key = state.guard.admit(scope, key, _address(request))
-    return name
+    found = state.guard.admit(scope, _key(bearer, header), _address(request), named_in(request.scope))
+    request.scope[_NAMESPACE], current().key = found.namespace, found.key
+    return found.key
+
+
+def _key(bearer: _Bearer, header: _Header) -> str | None:
+    return header if bearer is None else bearer.credentials
 
 
 def _address(request: Request) -> str:
@@ -254,7 +154,7 @@ class _Needs:
 
 async def _scope_check(request: Request, bearer: _Bearer, header: _Header) -> Callable[[Scope], None]:
     state: State = request.state.app
-    key = header if bearer is None else bearer.credentials
+    key = _key(bearer, header)
     return lambda scope: state.guard.check_scope(key, scope)
 
 
@@ -267,17 +167,59 @@ class _NeedsKeyOrSignature:
         bearer: _Bearer,
         header: _Header,
         version: Annotated[str, Query(alias="v", max_length=_MAX_TEXT)] = "",
+        place: ImagePlace = 1,
         expires: Annotated[int, Query(ge=0, le=2**53, description="As `image_url` has it.")] = 0,
         signature: Annotated[str, Query(max_length=_MAX_TEXT, description="As `image_url` has it.")] = "",
     ) -> bool:
         """Raise Unauthenticated, Forbidden or RateExceeded."""
         state: State = request.state.app
         posting_id = as_posting_id(request.path_params["posting_id"])
-        if signature and state.signer.holds(posting_id, version, expires, signature):
+        namespace = named_in(request.scope) or DEFAULT_NAMESPACE
+        if signature and state.signer.holds(posting_id, version, place, expires, signature, namespace):
             state.guard.admit_signed(_address(request))
+            request.scope[_NAMESPACE] = namespace
             return True
         _admit("read", request, bearer, header)
         return False
+
+
+class _NeedsKeyForAll:
+    """Lets only requests through that are about all namespaces, whose key covers a scope in all of them."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request, bearer: _Bearer, header: _Header) -> str | None:
+        """The name of the key, None where none is needed; raises Unauthenticated, Forbidden or RateExceeded."""
+        state: State = request.state.app
+        found = state.guard.admit_to_all(self.scope, _key(bearer, header), _address(request))
+        current().key = found.key
+        return found.key
+
+
+class _NeedsKeyOfService:
+    """Lets requests through about the service as a whole: a key for all namespaces, or of the default one."""
+
+    async def __call__(self, request: Request, bearer: _Bearer, header: _Header) -> str | None:
+        """The only namespace that it may know of, None where it may of all.
+
+        Raises Unauthenticated, Forbidden or RateExceeded.
+        """
+        state: State = request.state.app
+        found = state.guard.admit("read", _key(bearer, header), _address(request))
+        if found.bound_to not in (EVERY_NAMESPACE, DEFAULT_NAMESPACE):
+            raise Forbidden("this takes a key for all namespaces, or of the default one, got one of another")
+        current().key = found.key
+        return None if found.is_for_all else found.namespace
+
+
+class _MayKnowAll:
+    """Tells whether an open request has a key for all namespaces, or none is needed; refuses nobody."""
+
+    async def __call__(self, request: Request, bearer: _Bearer, header: _Header) -> bool:
+        """Whether it may know of all namespaces."""
+        state: State = request.state.app
+        return state.guard.may_know_all(_key(bearer, header))
 
 
 class _NeedsNothing:
@@ -291,9 +233,13 @@ READ: Any = Depends(_Needs("read"))
 WRITE: Any = Depends(_Needs("write"))
 ADMIN: Any = Depends(_Needs("admin"))
 READ_IMAGE: Any = Depends(_NeedsKeyOrSignature())
+ADMIN_OF_ALL: Any = Depends(_NeedsKeyForAll("admin"))
+READ_SERVICE: Any = Depends(_NeedsKeyOfService())
 Signed = Annotated[bool, READ_IMAGE]
 OPEN: Any = Depends(_NeedsNothing())
 ScopeCheck = Annotated[Callable[[Scope], None], Depends(_scope_check)]
 """Raises Forbidden where the request's key does not cover a scope, for what only the answer to it tells."""
+KnowsAll = Annotated[bool, Depends(_MayKnowAll())]
+"""Of an open endpoint: whether the request may know of all namespaces."""
 Writer = Annotated[str | None, WRITE]
 """The name of the key of a request that changes something; None where none is needed."""

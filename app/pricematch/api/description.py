@@ -9,7 +9,8 @@ from fastapi.openapi.utils import get_openapi
 
 from pricematch.api import problems
 from pricematch.api.content import MULTIPART
-from pricematch.api.links import VERSION_PREFIX
+from pricematch.api.links import NAMESPACES_PREFIX, VERSION_PREFIX
+from pricematch.settings import DEFAULT_NAMESPACE, NAMESPACE_RULE
 
 DESCRIPTION = """Which postings show the same product?
 
@@ -25,6 +26,7 @@ TAGS = [
     {"name": "cluster", "description": "Which of a batch belong together."},
     {"name": "fields", "description": "Fields of postings that filters name often."},
     {"name": "models", "description": "The models that answer."},
+    {"name": "namespaces", "description": "Catalogues that one service has beside each other."},
     {"name": "health", "description": "For whoever watches the process."},
 ]
 _REFERENCE = "#/components/schemas/{model}"
@@ -51,20 +53,23 @@ def describe(app: FastAPI, root_path: str, example_ids: Sequence[str], method: s
         description=app.description,
         routes=app.routes,
         tags=app.openapi_tags,
-        servers=[{"url": root_path or "/"}],
+        servers=[{"url": root_path or "/"}, _in_namespace(root_path)],
     )
     schemas = schema["components"]["schemas"]
     schemas |= _definitions()
     how: dict[str, Any] = {"method": method} if method == "matcher" else {"method": method, "eps": 0.005}
     for path, operations in schema["paths"].items():
+        is_own = not path.startswith(VERSION_PREFIX) or path.startswith(VERSION_PREFIX + NAMESPACES_PREFIX)
         for operation in operations.values():
+            if is_own:
+                operation["servers"] = schema["servers"][:1]
             parameters = operation.get("parameters", ())
             for parameter in parameters:
                 if parameter["name"] == "posting_id" and example_ids:
                     parameter["example"] = example_ids[0]
             if any(parameter["name"] == "cursor" for parameter in parameters):
                 operation["x-speakeasy-pagination"] = _PAGES
-            operation["responses"] |= _of_all(operation)
+            operation["responses"] |= _of_all(operation, in_namespace=not is_own)
             schemas |= _name_bodies(operation)
             if path == f"{VERSION_PREFIX}/cluster":
                 body = operation["requestBody"]["content"]
@@ -72,9 +77,22 @@ def describe(app: FastAPI, root_path: str, example_ids: Sequence[str], method: s
     return schema
 
 
-def _of_all(operation: Mapping[str, Any]) -> dict[str, Any]:
-    """Answers that all operations with a body, or all that need a key, may give."""
+def _in_namespace(root_path: str) -> dict[str, Any]:
+    """The address of a namespace."""
+    variable = {"default": DEFAULT_NAMESPACE, "description": f"Name of a catalogue: {NAMESPACE_RULE}."}
+    where = "The same in a namespace. A key that is bound to one needs no such path."
+    return {
+        "url": f"{root_path}{NAMESPACES_PREFIX}/{{namespace}}",
+        "description": where,
+        "variables": {"namespace": variable},
+    }
+
+
+def _of_all(operation: Mapping[str, Any], *, in_namespace: bool) -> dict[str, Any]:
+    """Answers that all operations with a body may give, all that need a key, and all in a namespace."""
     statuses = [408, 413, 422] if "requestBody" in operation else [422]
+    if in_namespace and "404" not in operation["responses"]:
+        statuses.append(404)
     statuses += [401, 403, 429] if "security" in operation else []
     statuses += [409] if any(it["name"] == "idempotency-key" for it in operation.get("parameters", ())) else []
     return {str(status): response for status, response in problems.responses(*statuses).items()}

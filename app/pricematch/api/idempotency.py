@@ -7,7 +7,7 @@ sent again to whoever sends the same key again; other answers are not, since not
 import hashlib
 import json
 import logging
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, FastAPI, Header, Request, Response
 from starlette.datastructures import Headers
@@ -30,6 +30,10 @@ _MOST_BYTES = 4 * MIB
 """Of an answer that is kept."""
 
 
+_Running: TypeAlias = tuple[str, bytes]
+"""The namespace and the key of a request that is being answered."""
+
+
 class _Once:
     """What becomes of a request.
 
@@ -39,17 +43,19 @@ class _Once:
     Attributes:
         running: the same.
         key: under which its answer is to be kept; None: it is not.
+        service: of the namespace that it is about, which keeps its answer.
     """
 
-    def __init__(self, running: set[bytes]) -> None:
+    def __init__(self, running: "set[_Running]") -> None:
         self.running = running
         self.key: bytes | None = None
+        self.service: Service | None = None
         self._hash = hashlib.sha256()
 
-    def begin(self, key: bytes, request: Request) -> None:
+    def begin(self, key: bytes, service: Service, request: Request) -> None:
         """Let the answer be kept; what was read of a form does not matter, whose boundary differs each time."""
-        self.key = key
-        self.running.add(key)
+        self.key, self.service = key, service
+        self.running.add((service.namespace, key))
         headers = request.headers
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         self._whole = kind != MULTIPART
@@ -95,9 +101,9 @@ async def _begin(
     # whose key it is: nobody is answered what another was
     key = hashlib.sha256(f"{current().key or ''}\0{idempotency_key}".encode()).digest()
     once: _Once = request.scope[_PLACE]
-    if key in once.running:
+    if (service.namespace, key) in once.running:
         raise RequestRunning("a request with this Idempotency-Key is being answered; send it again later")
-    once.begin(key, request)  # before anything is awaited
+    once.begin(key, service, request)  # before anything is awaited
     if (before := await service.kept_answer(key)) is not None:
         allow_import(request.scope, service.settings)  # nothing of it is kept
         async for _ in request.stream():  # the middleware sees what comes
@@ -113,9 +119,9 @@ ONCE: Any = Depends(_begin)
 class Idempotency:
     """ASGI middleware: keeps the answer of a request whose endpoint takes an Idempotency-Key, before it is sent."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        self._app, self._service = app, service
-        self._running = set[bytes]()
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._running = set[_Running]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and its answer back."""
@@ -141,26 +147,28 @@ class Idempotency:
         try:
             await self._app(scope, received, kept)
         finally:
-            if once.key is not None:
-                self._running.discard(once.key)
+            if once.key is not None and once.service is not None:
+                self._running.discard((once.service.namespace, once.key))
 
     async def _keep(self, once: _Once, messages: list[Message]) -> None:
         start, *pieces = messages
         body = b"".join(piece.get("body", b"") for piece in pieces)
         headers = {name: value for name, value in Headers(raw=start["headers"]).items() if name in _KEPT_HEADERS}
         is_new = "idempotency-replayed" not in Headers(raw=start["headers"])
-        if once.key is None or not is_new or not 200 <= start["status"] < 300 or len(body) > _MOST_BYTES:
+        if once.key is None or once.service is None or not is_new:
+            return
+        if not 200 <= start["status"] < 300 or len(body) > _MOST_BYTES:
             return
         answer = KeptAnswer(once.fingerprint, start["status"], json.dumps(headers), body)
         try:
-            await self._service.keep_answer(once.key, answer)
+            await once.service.keep_answer(once.key, answer)
         except StoreError as error:  # it was done, and is said so
             _log.warning("an answer is not kept for its Idempotency-Key: %s", error)
 
 
-def install(app: FastAPI, service: Service) -> None:
+def install(app: FastAPI) -> None:
     """Let an application do requests with an Idempotency-Key once."""
-    app.add_middleware(Idempotency, service=service)
+    app.add_middleware(Idempotency)
     app.exception_handler(AnsweredBefore)(_answer_again)
 
 

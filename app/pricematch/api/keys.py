@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from pricematch.errors import Forbidden, SettingsError
-from pricematch.settings import Settings
+from pricematch.settings import DEFAULT_NAMESPACE, NAMESPACE_PATTERN, Settings, check_namespace
 
 Scope: TypeAlias = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -22,7 +22,11 @@ PREFIX = "pm_"
 KEY_PATTERN = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 """32 random bytes in URL-safe Base64."""
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_LINE = re.compile(rf"({_NAME_PATTERN.pattern})\s+({'|'.join(SCOPES)})\s+sha256:([0-9a-f]{{64}})")
+EVERY_NAMESPACE = "*"
+"""In place of a namespace: the key is for all of them."""
+_LINE = re.compile(
+    rf"({_NAME_PATTERN.pattern})\s+({'|'.join(SCOPES)})(?:@({NAMESPACE_PATTERN}|\*))?\s+sha256:([0-9a-f]{{64}})"
+)
 _RANDOM_BYTES = 32
 _MAX_FILE_BYTES = 1024 * 1024
 
@@ -36,11 +40,13 @@ class ApiKey:
         scope: what it may do.
         digest: SHA-256 of the key. A key is 256 random bits: they cannot be tried out, so the slow hash that passwords
             need would only make every request slower.
+        namespace: the one whose catalogue it is for; `*` for all of them.
     """
 
     name: str
     scope: Scope
     digest: bytes
+    namespace: str = DEFAULT_NAMESPACE
 
     def covers(self, scope: Scope) -> bool:
         """Whether the key may do what needs this scope."""
@@ -48,23 +54,28 @@ class ApiKey:
 
     def line(self) -> str:
         """Its line in a file of keys or PRICEMATCH_API_KEYS."""
-        return f"{self.name} {self.scope} sha256:{self.digest.hex()}"
+        where = "" if self.namespace == DEFAULT_NAMESPACE else f"@{self.namespace}"
+        return f"{self.name} {self.scope}{where} sha256:{self.digest.hex()}"
 
 
-def new_key(name: str, scope: Scope) -> tuple[str, ApiKey]:
+def new_key(name: str, scope: Scope, namespace: str = DEFAULT_NAMESPACE) -> tuple[str, ApiKey]:
     """A new key, which nothing keeps, and what is kept of it.
 
     Raises:
-        SettingsError: the name has other characters than a line can hold.
+        SettingsError: the name has other characters than a line can hold, or no namespace may have that name.
     """
+    if namespace != EVERY_NAMESPACE:
+        check_namespace(namespace)
     if not _NAME_PATTERN.fullmatch(name):
         raise SettingsError(f"expected a name of 1 to 40 letters, digits or . _ -, got {name!r}")
     key = PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    return key, ApiKey(name, scope, _digest(key))
+    return key, ApiKey(name, scope, _digest(key), namespace)
 
 
 def read_keys(text: str, source: str) -> tuple[ApiKey, ...]:
-    """The keys of a text: `NAME SCOPE sha256:HEX`, one a line or with commas between them; `#` begins a comment.
+    """The keys of a text, one a line or with commas between them; `#` begins a comment.
+
+    A line is `NAME SCOPE sha256:HEX`, or `NAME SCOPE@NAMESPACE sha256:HEX`, where `*` stands for all namespaces.
 
     Args:
         text: the lines.
@@ -81,9 +92,10 @@ def read_keys(text: str, source: str) -> tuple[ApiKey, ...]:
         found = _LINE.fullmatch(line.strip())
         if found is None:
             hint = "`pricematch key` makes such a line"
-            raise SettingsError(f"{source}, entry {number}: expected NAME SCOPE sha256:HEX, got something else; {hint}")
+            form = "NAME SCOPE sha256:HEX, or NAME SCOPE@NAMESPACE sha256:HEX"
+            raise SettingsError(f"{source}, entry {number}: expected {form}, got something else; {hint}")
         name, scope = found[1], next(each for each in SCOPES if each == found[2])
-        keys.append(ApiKey(name, scope, bytes.fromhex(found[3])))
+        keys.append(ApiKey(name, scope, bytes.fromhex(found[4]), found[3] or DEFAULT_NAMESPACE))
     if len({key.digest for key in keys}) < len(keys):
         raise SettingsError(f"{source}: a key is there twice")
     return tuple(keys)

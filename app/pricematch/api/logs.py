@@ -28,6 +28,7 @@ class RequestContext:
         request_id: given by the client or made here.
         key: the name of its API key, never the key; None without one.
         problem: the last part of the type of the problem of its response; None for none.
+        namespace: whose catalogue it is about; None where it is about none.
         waits: whether it waits for what may not come, so that the time it takes says nothing of the service.
     """
 
@@ -35,6 +36,7 @@ class RequestContext:
     key: str | None = None
     problem: str | None = None
     waits: bool = False
+    namespace: str | None = None
 
 
 _context: ContextVar[RequestContext | None] = ContextVar("request", default=None)

@@ -1,13 +1,15 @@
 """Reads the bodies of requests to store a posting, or to change some of one."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from pricematch.api.bodies import (
-    IMAGE,
+    IMAGE_PARTS,
     IMAGE_URL,
+    IMAGE_URL_PARTS,
     JSON_BYTES_PER_BYTE,
     JSON_BYTES_PER_CHARACTER,
     RAW_IMAGE,
@@ -15,10 +17,10 @@ from pricematch.api.bodies import (
     described,
     field_bytes,
     fields_of,
-    image_of,
+    image_parts,
+    images_of,
     raw_image,
     title_of,
-    url_of,
 )
 from pricematch.api.content import (
     JSON,
@@ -35,7 +37,7 @@ from pricematch.api.content import (
 from pricematch.api.forms import Parts, open_form
 from pricematch.api.limits import allow_large
 from pricematch.api.schemas.fields import MetadataIn
-from pricematch.api.schemas.images import EncodedImage, ImageUrl
+from pricematch.api.schemas.images import EncodedImages, ImageUrls
 from pricematch.catalogue.labels import as_label
 from pricematch.catalogue.metadata import METADATA, parse_metadata, read_json_value
 from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
@@ -44,6 +46,7 @@ from pricematch.errors import ImageEmpty, ImageTooLarge
 from pricematch.formats.posting_rows import metadata_limits
 from pricematch.serving.intake import Offered
 from pricematch.serving.patches import MetadataPatch, PostingPatch
+from pricematch.serving.posting_images import BadImage
 from pricematch.settings import Settings
 
 _Title = Annotated[str, Field(examples=["Susu coklat 200 ml"])]
@@ -89,27 +92,28 @@ class PatchIn(BaseModel):
 
 
 class PostingJson(PostingIn):
-    """A posting in JSON, which has the image as a text."""
+    """A posting in JSON, which has images as texts."""
 
-    image: EncodedImage | None = None
-    image_url: ImageUrl = None
+    image: EncodedImages | None = None
+    image_url: ImageUrls | None = None
 
 
 class PatchJson(PatchIn):
-    """Changes in JSON, which have the image as a text."""
+    """Changes in JSON, which have images as texts."""
 
-    image: EncodedImage | None = Field(default=None, description="Takes the place of the stored one; null removes it.")
-    image_url: ImageUrl = None
+    image: EncodedImages | None = Field(
+        default=None, description="The image, or a list of images, in place of all stored ones; null removes them."
+    )
+    image_url: ImageUrls | None = None
 
 
-_URL = PostingJson.model_json_schema()["properties"][IMAGE_URL]
 _FORM = {
     "type": "object",
-    "properties": {"image": IMAGE, IMAGE_URL: _URL, **PostingIn.model_json_schema()["properties"]},
+    "properties": {"image": IMAGE_PARTS, IMAGE_URL: IMAGE_URL_PARTS, **PostingIn.model_json_schema()["properties"]},
 }
 _PATCH_FORM = {
     "type": "object",
-    "properties": {"image": IMAGE, IMAGE_URL: _URL, **PatchIn.model_json_schema()["properties"]},
+    "properties": {"image": IMAGE_PARTS, IMAGE_URL: IMAGE_URL_PARTS, **PatchIn.model_json_schema()["properties"]},
 }
 _PATCH = PatchJson.model_json_schema()
 BODY = described({MULTIPART: _FORM, JSON: PostingJson.model_json_schema(), OCTETS: RAW_IMAGE})
@@ -134,81 +138,81 @@ async def read_posting(
     allow_large(request.scope, settings)
     kind = content_type(request)
     given: PostingIn
-    image: bytes | None = None
+    images: list[bytes]
     if is_json(kind):
         given = sent = await read_json(request, PostingJson, _json_bytes(settings), images=True)
-        image = await image_of(sent.image, sent.image_url, fetch)
+        images = await images_of(sent.image, sent.image_url, fetch)
     elif kind == MULTIPART:
-        image, fields = await _read_form(request, settings, fetch)
+        images, fields = await _read_form(request, settings, fetch)
         given = validated(PostingIn, fields)
     else:
-        image, given = await raw_image(request, kind), PostingIn()
-    return offered(posting_id, given, image, condition, settings)
+        images, given = [await raw_image(request, kind)], PostingIn()
+    return offered(posting_id, given, images, condition, settings)
 
 
 def offered(
-    posting_id: str, given: PostingIn, image: bytes | None, condition: Condition, settings: Settings
+    posting_id: str, given: PostingIn, images: Sequence[bytes], condition: Condition, settings: Settings
 ) -> Offered:
     """A posting to be stored, of the fields that were sent; raises as `read_posting`."""
     title = title_of(given.title, settings)
-    if image is None and not title:
+    if not images and not title:
         raise invalid("title", "expected an image or a title, got neither")
-    _check_size(image, settings)
+    _check_sizes(images, settings)
     metadata = parse_metadata(given.metadata or {}, metadata_limits(settings))
     phash, label = _lower(given.image_phash), as_label(given.label_group or "")
-    return Offered(Posting(posting_id, None, title, phash, label, metadata), image, condition)
+    return Offered(Posting(posting_id, None, title, phash, label, metadata), images, condition)
 
 
 async def read_patch(
     request: Request, posting_id: str, condition: Condition, settings: Settings, fetch: Fetch
 ) -> PostingPatch:
-    """The changes that a request brings: JSON Merge Patch or a form; an `image` takes the place of the stored one.
+    """The changes that a request brings: JSON Merge Patch or a form; its images take the place of all stored ones.
 
     Raises as `read_posting`; what is wrong only together with what is stored is told when it is applied.
     """
     allow_large(request.scope, settings)
     kind = content_type(request)
     given: PatchIn
-    image: bytes | None = None
+    images: list[bytes]
     if is_json(kind):
         given = sent = await read_json(request, PatchJson, _json_bytes(settings), images=True)
-        image = await image_of(sent.image, sent.image_url, fetch)
+        images = await images_of(sent.image, sent.image_url, fetch)
     elif kind == MULTIPART:
-        image, fields = await _read_form(request, settings, fetch)
+        images, fields = await _read_form(request, settings, fetch)
         given = validated(PatchIn, fields)
     else:
         refuse_type(kind, MERGE_PATCH, JSON, MULTIPART)
-    return patched(posting_id, given, image, condition, settings)
+    return patched(posting_id, given, images, condition, settings)
 
 
 def patched(
-    posting_id: str, given: PatchIn, image: bytes | None, condition: Condition, settings: Settings
+    posting_id: str, given: PatchIn, images: Sequence[bytes], condition: Condition, settings: Settings
 ) -> PostingPatch:
     """Changes of a posting, of the fields that were sent; raises as `read_patch`."""
-    _check_size(image, settings)
+    _check_sizes(images, settings)
     values: dict[str, Any] = {
         "title": title_of(given.title or "", settings),
         "label_group": as_label(given.label_group or ""),
         "image_phash": _lower(given.image_phash),
-        "image": None,
     }
     metadata = None
     if METADATA in given.model_fields_set:
         metadata = MetadataPatch(given.metadata, metadata_limits(settings))
     changed = {name: value for name, value in values.items() if name in given.model_fields_set}
-    return PostingPatch(posting_id, changed, metadata, image, condition)
+    replaces = bool(images) or "image" in given.model_fields_set
+    return PostingPatch(posting_id, changed, metadata, images if replaces else None, condition)
 
 
-async def _read_form(request: Request, settings: Settings, fetch: Fetch) -> tuple[bytes | None, dict[str, Any]]:
-    """The image of a form, and its other fields; metadata, which is text of JSON, as the value it is."""
+async def _read_form(request: Request, settings: Settings, fetch: Fetch) -> tuple[list[bytes], dict[str, Any]]:
+    """The images of a form, and its other fields; metadata, which is text of JSON, as the value it is."""
     names, most = {*PostingIn.model_fields, IMAGE_URL}, max(field_bytes(settings), _json_bytes(settings))
-    async with open_form(request, Parts({"image"}, names, 1, len(names), most)) as form:
-        image, texts = await fields_of(form)
+    files = image_parts(settings)
+    async with open_form(request, Parts({"image"}, names, files, len(names) + files, most)) as form:
+        images, texts = await fields_of(form, fetch)
     fields: dict[str, Any] = dict(texts)
-    image = await image_of(image, url_of(fields), fetch)
     if METADATA in fields:
         fields[METADATA] = read_json_value(fields[METADATA], METADATA)
-    return image, fields
+    return images, fields
 
 
 def _json_bytes(settings: Settings) -> int:
@@ -216,12 +220,14 @@ def _json_bytes(settings: Settings) -> int:
     return settings.max_title_chars * JSON_BYTES_PER_CHARACTER + settings.max_metadata_bytes * JSON_BYTES_PER_BYTE
 
 
-def _check_size(image: bytes | None, settings: Settings) -> None:
+def _check_sizes(images: Sequence[bytes], settings: Settings) -> None:
     """Raise ImageEmpty, ImageTooLarge for the bytes of an image that cannot be one, or may not."""
-    if image is not None and not image:
-        raise ImageEmpty("expected an image, got no bytes")
-    if image is not None and len(image) > settings.max_image_bytes:
-        raise ImageTooLarge(f"expected at most {settings.max_image_bytes} bytes, got {len(image)}")
+    for place, image in enumerate(images, start=1):
+        if not image:
+            raise BadImage(ImageEmpty("expected an image, got no bytes"), place, len(images)).told
+        if len(image) > settings.max_image_bytes:
+            error = ImageTooLarge(f"expected at most {settings.max_image_bytes} bytes, got {len(image)}")
+            raise BadImage(error, place, len(images)).told
 
 
 def _lower(phash: str | None) -> str | None:

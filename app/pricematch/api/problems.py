@@ -57,6 +57,8 @@ _OF_ERROR: Mapping[type[errors.PricematchError], tuple[int, str]] = {
     errors.ModelOutputError: (500, "model-output"),
     errors.ArtefactError: (422, "model-unusable"),
     errors.NotReady: (503, "not-ready"),
+    errors.NamespaceNotFound: (404, "namespace-not-found"),
+    errors.NamespacesFull: (409, "namespaces-full"),
     errors.ConditionFailed: (412, "condition-failed"),
     errors.Overloaded: (429, "overloaded"),
     errors.DeadlineExceeded: (504, "deadline-exceeded"),

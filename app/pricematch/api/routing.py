@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pricematch.api.placement import Placement
 from pricematch.api.problems import Fault, answer, invalid_request, unexpected
 from pricematch.errors import SettingsError
 
@@ -27,23 +28,23 @@ class EveryRoute:
 
     A query parameter that the route does not declare, or that comes twice, is answered 422 before anything is done.
     A slash that is percent-encoded is part of a parameter of the path, which can have none, and no end of it.
-    Below a root path a request is the same whether the proxy strips that path or passes it on.
 
     Args:
         app: what is behind it.
         routes: of the application, as they are when the first request comes.
-        root_path: setting `root_path`.
+        placement: tells what of a path is before that of a route.
     """
 
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], root_path: str) -> None:
-        self._app, self._routes, self._root_path = app, routes, root_path
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], placement: Placement) -> None:
+        self._app, self._routes, self._placement = app, routes, placement
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 204 or 422, or pass the request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        placed = scope if scope["path"] == "*" else {**scope, **self._place(_with_encoded_slashes(scope))}
+        path = scope["path"]
+        placed = scope if path == "*" else {**scope, **self._placement.of(_with_encoded_slashes(scope))}
         if scope["method"] == "OPTIONS" and (allowed := self._allowed(placed)):
             await Response(status_code=204, headers={"Allow": allowed})(scope, receive, send)
             return
@@ -64,13 +65,6 @@ class EveryRoute:
             await self._app(seen, receive, answered)
         finally:
             scope.update(route=seen.get("route"))  # telemetry names it
-
-    def _place(self, path: str) -> dict[str, str]:
-        """Path and root path as ASGI has them: the one begins with the other."""
-        root = self._root_path
-        if not root:
-            return {"path": path}
-        return {"root_path": root, "path": path if f"{path}/".startswith(f"{root}/") else root + path}
 
     def _allowed(self, scope: Scope) -> str:
         """The methods that a path takes, as `Allow` has them; of `*` all, "" of a path that is not served."""

@@ -28,9 +28,8 @@ from pricematch.api.telemetry import Metrics
 from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.errors import SettingsError
 from pricematch.progress import Progress
-from pricematch.serving.service import Service
-from pricematch.serving.startup import started
-from pricematch.serving.webhooks import check_webhooks
+from pricematch.serving.namespaces import Namespaces
+from pricematch.serving.webhooks import Render, check_webhooks
 from pricematch.settings import Settings, variable_warnings
 
 if TYPE_CHECKING:
@@ -47,17 +46,17 @@ _ARENAS = 4
 class _Server(uvicorn.Server):
     """Reports not ready for a while before it stops listening, so that a load balancer looks elsewhere first."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, namespaces: Namespaces) -> None:
         super().__init__(config)
-        self._service = service
+        self._namespaces = namespaces
         self._draining = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM drains, anything else stops at once."""
-        self._service.drain()  # which ends streams of changes: they would be waited for
+        self._namespaces.drain()  # which ends streams of changes: they would be waited for
         if sig == signal.SIGTERM and not self._draining:
             self._draining = True
-            timer = threading.Timer(self._service.settings.drain_seconds, super().handle_exit, (sig, frame))
+            timer = threading.Timer(self._namespaces.settings.drain_seconds, super().handle_exit, (sig, frame))
             timer.daemon = True
             timer.start()
         else:
@@ -98,8 +97,8 @@ def _serve(
     known = keys_of(settings)
     check_exposure(settings, known)
     check_webhooks(settings)
-    service, keys = Service(settings), KeyRing(known)
-    metrics = Metrics(service)
+    namespaces, keys = Namespaces(settings), KeyRing(known)
+    metrics = Metrics(namespaces)
     _open_files(settings)
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
@@ -108,7 +107,9 @@ def _serve(
     if listening is not None:
         listening(url)
     failure: list[BaseException] = []
-    render = partial(webhook_message, links=Links(settings.root_path))
+
+    def render(namespace: str) -> Render:
+        return partial(webhook_message, links=Links(settings.root_path, namespace=namespace))
 
     @asynccontextmanager
     async def lifetime() -> AsyncIterator[None]:
@@ -123,16 +124,16 @@ def _serve(
                 return
             _settle()
             _leave_cores()
-            metrics.watch(service)
+            metrics.watch(namespaces.default)
             _log.info("ready at %s (try it at %s%s/docs)", url, url, settings.root_path)
 
-        async with started(service, progress, metrics, launched=launched, render=render) as opening:
+        async with namespaces.opened(progress, metrics, launched=launched, render=render) as opening:
             opening.add_done_callback(end)
             yield
         _log.info("stopped")
 
     config = uvicorn.Config(
-        ForwardedClients(create_app(service, metrics, spans, keys, lifetime), settings.trusted_proxies),
+        ForwardedClients(create_app(namespaces, metrics, spans, keys, lifetime), settings.trusted_proxies),
         http=protocol(settings),
         ws="none",
         proxy_headers=False,  # it would believe this machine, or whom the environment names
@@ -144,7 +145,7 @@ def _serve(
     )
     # its "startup complete" means the port, not the service, and its warnings of what clients send are ours already
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    server = _Server(config, service)
+    server = _Server(config, namespaces)
     with listener, _keys_read_on_hangup(settings, keys):
         server.run(sockets=[listener])
     if failure:

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -16,16 +16,15 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pricematch.api.figures import EncoderFigures, OfNamespace, ServedFigures
 from pricematch.api.logs import FIELDS, RequestContext, begin, end
 from pricematch.catalogue.features import Seconds
-from pricematch.errors import NotReady
-from pricematch.serving.change_readers import Telling
+from pricematch.serving.namespaces import Namespaces
 from pricematch.serving.service import Service
+from pricematch.settings import DEFAULT_NAMESPACE
 from pricematch.stages import Stage, measured
 
 if TYPE_CHECKING:
@@ -57,9 +56,10 @@ _access_log = logging.getLogger("pricematch.access")
 class Metrics:
     """Counts what one application does; an `encoding.encoding.EncodingObserver`. Safe to use from several threads."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, served: Service | Namespaces) -> None:
         self.registry = CollectorRegistry()
-        requests = Counter("pricematch_requests", "Answers.", ["method", "route", "status"], registry=self.registry)
+        labels = ["method", "route", "status", "namespace"]
+        requests = Counter("pricematch_requests", "Answers.", labels, registry=self.registry)
         seconds = Histogram(
             "pricematch_request_seconds",
             "From the first byte of a request's body to the last of its answer.",
@@ -83,15 +83,20 @@ class Metrics:
         self._depth = Gauge("pricematch_queue_pictures", "Images that wait to be encoded.", registry=self.registry)
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        self.registry.register(_Served(service))
+        self.registry.register(ServedFigures(Namespaces.of(served) if isinstance(served, Service) else served))
 
     def watch(self, service: Service) -> None:
         """Collect figures of the processes that encode, too."""
-        self.registry.register(_Encoders(service.process_ids))
+        self.registry.register(EncoderFigures(service.process_ids))
 
-    def observe_request(self, method: str, route: str, status: int, seconds: float | None) -> None:
-        """A request was answered, in that time where it tells anything; 499: its client had gone."""
-        self._requests(method if method in _METHODS else "other", route, str(status)).inc()
+    def observe_request(
+        self, method: str, route: str, status: int, seconds: float | None, namespace: str | None = None
+    ) -> None:
+        """A request was answered, in that time where it tells anything; 499: its client had gone.
+
+        Its namespace is one that there is, so that labels are no more than those; None where it was about none.
+        """
+        self._requests(method if method in _METHODS else "other", route, str(status), namespace or "").inc()
         if seconds is not None:
             self._seconds(route).observe(seconds)
 
@@ -108,79 +113,9 @@ class Metrics:
         """So many images wait to be encoded."""
         self._depth.set(depth)
 
-    def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
-        return generate_latest(self.registry)
-
-
-class _Served(Collector):
-    """Figures of the caches, the catalogue and models, collected when /metrics is read."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def collect(self) -> Iterator[Metric]:
-        """Whether the service is ready, and if it can answer with which catalogue and models."""
-        readers = float(self._service.change_readers)
-        yield GaugeMetricFamily("pricematch_change_readers", "Requests that read changes, or wait for some.", readers)
-        ready = float(self._service.why_not_ready() is None)
-        yield GaugeMetricFamily("pricematch_ready", "1 if the service takes requests.", ready)
-        lookups = CounterMetricFamily(
-            "pricematch_cache_lookups",
-            "Features of images, and results, that were kept or had to be computed.",
-            labels=["cache", "outcome"],
-        )
-        size = GaugeMetricFamily("pricematch_cache_bytes", "Bytes that are kept.", labels=["cache"])
-        for name, cache in self._service.caches.items():
-            lookups.add_metric([name, "hit"], cache.hits)
-            lookups.add_metric([name, "miss"], cache.misses)
-            size.add_metric([name], cache.size)
-        yield from (lookups, size)
-        try:
-            snapshot = self._service.snapshot
-        except NotReady:
-            return
-        yield from _told(self._service.telling, snapshot.held.version)
-        count = float(len(snapshot.matcher.catalogue))
-        yield GaugeMetricFamily("pricematch_catalogue_postings", "Postings that are searched.", count)
-        yield GaugeMetricFamily("pricematch_catalogue_version", "Changes since the beginning.", float(snapshot.version))
-        models = GaugeMetricFamily("pricematch_model", "1 for each model that answers.", labels=["name", "version"])
-        for manifest in self._service.manifests():
-            models.add_metric([str(manifest["name"]), str(manifest["version"])], 1)
-        yield models
-
-
-def _told(telling: Sequence[Telling], version: int) -> Iterator[Metric]:
-    """Figures of webhooks."""
-    if not telling:
-        return
-    messages = CounterMetricFamily("pricematch_webhook_messages", "Messages that were taken.", labels=["webhook"])
-    failures = CounterMetricFamily("pricematch_webhook_failures", "Attempts that failed.", labels=["webhook"])
-    behind = GaugeMetricFamily("pricematch_webhook_behind", "Versions that are yet to be told.", labels=["webhook"])
-    for it in telling:
-        messages.add_metric([it.name], it.messages)
-        failures.add_metric([it.name], it.failures)
-        behind.add_metric([it.name], 0 if it.position is None else max(0, version - it.position.revision))
-    yield from (messages, failures, behind)
-
-
-class _Encoders(Collector):
-    """Figures of the worker processes, collected when /metrics is read."""
-
-    def __init__(self, processes: Callable[[], Sequence[int]]) -> None:
-        self._processes = processes
-
-    def collect(self) -> Iterator[Metric]:
-        """The figures of `ProcessCollector` for each worker process."""
-        found: dict[str, Metric] = {}
-        for number, process in enumerate(self._processes()):
-            for metric_family in ProcessCollector(pid=partial(int, process), registry=None).collect():
-                name = metric_family.name.replace("process_", "pricematch_encoder_", 1)
-                metric = found.setdefault(name, Metric(name, metric_family.documentation, metric_family.type))
-                for sample in metric_family.samples:
-                    sampled = sample.name.replace("process_", "pricematch_encoder_", 1)
-                    metric.add_sample(sampled, {"process": str(number)}, sample.value)
-        yield from found.values()
+    def text(self, namespace: str | None = None) -> bytes:
+        """All of it, as Prometheus reads it; with a namespace, without what is told of others."""
+        return generate_latest(self.registry if namespace is None else OfNamespace(self.registry, namespace))
 
 
 class Telemetry:
@@ -216,7 +151,7 @@ class Telemetry:
         self, scope: Scope, context: RequestContext, stages: Mapping[Stage, float], status: int, seconds: float
     ) -> None:
         method, route = scope["method"], getattr(scope.get("route"), "path", _NO_ROUTE)
-        self._metrics.observe_request(method, route, status, None if context.waits else seconds)
+        self._metrics.observe_request(method, route, status, None if context.waits else seconds, context.namespace)
         self._metrics.observe_stages(stages)
         if self._spans is not None:
             self._spans.record(
@@ -236,11 +171,13 @@ class Telemetry:
                 "ms": round(seconds * 1e3, 3),
                 "client": (scope.get("client") or ("",))[0],
                 "key": context.key,
+                "namespace": None if context.namespace == DEFAULT_NAMESPACE else context.namespace,
                 "problem": context.problem,
                 "stages_ms": {stage: round(spent * 1e3, 3) for stage, spent in stages.items()},
             }
             known = {name: value for name, value in fields.items() if value not in (None, {})}
-            line = f"{method} {route} {status} {fields['ms']} ms {context.request_id}"
+            where = "" if fields["namespace"] is None else f" in {fields['namespace']}"
+            line = f"{method} {route} {status} {fields['ms']} ms {context.request_id}{where}"
             _access_log.info("%s", line, extra={FIELDS: known})
 
 

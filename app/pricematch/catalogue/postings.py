@@ -28,9 +28,6 @@ _SIGNS = frozenset("_.:@+~- ")
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Marks and letters that show nothing: two ids that differ by them would look the same."""
 _MAX_DECOMPOSED = 4 * MAX_POSTING_ID_BYTES
-_BYTES_LITERAL = re.compile(rb"""b(["'])(.*)\1""", re.DOTALL)
-_ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[nrt\\'\"])")
-_MEANING = {b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 
 
 def is_posting_id(text: str) -> bool:
@@ -82,6 +79,11 @@ class Posting:
     def images(self) -> tuple[str, ...]:
         """The names of all its images, each in its place."""
         return () if self.image is None else (self.image, *self.more_images)
+
+    def with_images(self, names: Iterable[str]) -> "Posting":
+        """The same with these images instead; one that is named again keeps its first place alone."""
+        distinct = tuple(dict.fromkeys(names))
+        return replace(self, image=distinct[0] if distinct else None, more_images=distinct[1:])
 
     def matches_as(self, other: "Posting") -> bool:
         """Whether it differs from another in its metadata at most."""
@@ -226,42 +228,3 @@ class Catalogue:
         while row >= self._span:  # of a later catalogue
             row = self._log.previous[row]
         return row if row != NOWHERE and self.alive[row] else None
-
-
-def decode_byte_escapes(title: str) -> str:
-    r"""Undo Python's way of printing bytes, which Kaggle's data holds as text.
-
-    Titles like `Nescafe \xc3\x89clair` (the escapes being eight characters of text) or `b"L'Oreal"` become what the
-    bytes mean in UTF-8. A title whose escapes are not UTF-8 stays as it is: then they were no such bytes.
-
-    >>> decode_byte_escapes(r"Nescafe \xc3\x89clair Latte")
-    'Nescafe Éclair Latte'
-    >>> decode_byte_escapes('b"L\'Oreal"')
-    "L'Oreal"
-    >>> decode_byte_escapes(r"50\xff")
-    '50\\xff'
-    """
-    raw = title.encode("utf-8")
-    if literal := _BYTES_LITERAL.fullmatch(raw):
-        raw = literal[2]
-    try:
-        return _ESCAPE.sub(_unescape, raw).decode("utf-8")
-    except UnicodeDecodeError:
-        return title
-
-
-def encode_byte_escapes(title: str) -> str:
-    r"""A text that `decode_byte_escapes` makes a title of, whatever the title is.
-
-    >>> encode_byte_escapes("b'x' \\ 1")
-    'b"b\'x\' \\\\ 1"'
-    """
-    escaped = title.replace("\\", "\\\\").replace("\0", "\\x00")
-    return f'b"{escaped}"'
-
-
-def _unescape(escape: re.Match[bytes]) -> bytes:
-    code = escape[1]
-    if code.startswith(b"x"):
-        return bytes.fromhex(code[1:].decode("ascii"))
-    return _MEANING.get(code, code)

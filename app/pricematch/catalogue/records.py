@@ -1,4 +1,4 @@
-"""Records of a store: stored postings and feedback, conditional changes, jobs."""
+"""Records of a store: stored postings and feedback, conditional changes."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ class Stored:
     """A posting as it is stored.
 
     Attributes:
-        posting: its `image` is the SHA-256 of the image's bytes in 64 hexadecimal digits, or None.
+        posting: its `images` are the SHA-256 of the images' bytes in 64 hexadecimal digits.
         revision: the catalogue's version that its last change made, from 1; no two postings share one.
     """
 
@@ -48,13 +48,13 @@ class Put:
     """A posting to be stored, in place of the one with its id if there is one.
 
     Attributes:
-        posting: all of it; its `image` is the SHA-256 of the image, or None.
-        image: the bytes of that image; None where it has none, or the store holds it already.
+        posting: all of it; its `images` are the SHA-256 of the images.
+        images: the bytes of those of them that the store may not hold yet, in any order.
         condition: if it does not hold, nothing is changed.
     """
 
     posting: Posting
-    image: bytes | None = None
+    images: Sequence[bytes] = ()
     condition: Condition = ANYHOW
 
 
@@ -65,13 +65,13 @@ class Patch:
     Attributes:
         posting_id: of the posting.
         change: what is to be stored in its place, given the stored one; the id stays. What it raises, the store raises.
-        image: the bytes of an image that the change may name; None where it brings none.
+        images: the bytes of images that the change may name.
         condition: if it does not hold, nothing is changed.
     """
 
     posting_id: str
     change: Callable[[Posting], Posting]
-    image: bytes | None = None
+    images: Sequence[bytes] = ()
     condition: Condition = ANYHOW
 
 
@@ -244,60 +244,3 @@ class Changes:
     version: int
     postings: Sequence[PostingChange]
     feedback: Sequence[FeedbackChange]
-
-
-JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Outcomes of the items of a job so far; a row whose posting could not be stored has failed."""
-
-    created: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    failed: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.created + other.created,
-            self.replaced + other.replaced,
-            self.unchanged + other.unchanged,
-            self.failed + other.failed,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Work that outlives the request that queued it and the process that began it.
-
-    Attributes:
-        job_id: 32 hexadecimal digits.
-        kind: what it does, `import` or `train-matcher`.
-        spec: its options, as JSON text.
-        state: how it is; `done` may have problems, `failed` has a reason.
-        done, total: items; total is None until it is known.
-        cancelling: whether it is to stop.
-        reason: why it failed, or None.
-        created_at, changed_at: seconds since 1970, UTC.
-        counts: outcomes of the items that are done.
-        result: what it found, as JSON text; None while there is nothing.
-    """
-
-    job_id: str
-    kind: str
-    spec: str
-    state: JobState
-    done: int
-    total: int | None
-    cancelling: bool
-    reason: str | None
-    created_at: float
-    changed_at: float
-    counts: Counts = Counts()
-    result: str | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether it never changes again."""
-        return self.state in {"done", "failed", "cancelled"}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pricematch.cli import terminal
+from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
 from pricematch.cli.outcome import Outcome
 from pricematch.settings import MIB, load_settings
@@ -14,12 +14,13 @@ from pricematch.settings import MIB, load_settings
 def backup(
     file: Annotated[Path, typer.Argument(help="File to write; it appears whole or not at all.")],
     data: Annotated[Path | None, setting("data", "Folder of the store.")] = None,
+    namespace: options.Namespace = None,
 ) -> Outcome:
     """Write everything a store holds to one file, while a service may run on it: postings, images, verdicts."""
     from pricematch.store.backup import backup as take
 
     with terminal.progress_bars() as bars:
-        taken = take(load_settings(data=data), file, bars)
+        taken = take(load_settings(namespace=namespace, data=data), file, bars)
     what = taken.counted
     figures = {
         "catalogue_version": what.version,

@@ -25,6 +25,7 @@ def evaluate(
     models: options.Models = None,
     embeddings: options.EmbeddingArray = None,
     data: options.Data = None,
+    namespace: options.Namespace = None,
     encoder: options.Encoder = None,
     encoder_version: options.EncoderVersion = None,
     folds: Annotated[
@@ -53,6 +54,7 @@ def evaluate(
     chosen = EvaluateOptions(parse_signals(signals), embeddings, folds, seed, matcher, verdicts)
     check_embeddings(chosen.signals, embeddings)
     settings = load_settings(
+        namespace=namespace,
         catalogue=catalogue,
         images=images,
         models=models,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pricematch.cli import terminal
+from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
 from pricematch.cli.outcome import Outcome
 from pricematch.settings import load_settings
@@ -14,6 +14,7 @@ from pricematch.settings import load_settings
 def export(
     file: Annotated[Path, typer.Argument(help="NDJSON file to write; it appears whole or not at all.")],
     data: Annotated[Path | None, setting("data", "Folder of the store.")] = None,
+    namespace: options.Namespace = None,
     images: Annotated[Path | None, typer.Option(help="Folder to write the images into; left out, none are.")] = None,
     verdicts: Annotated[
         Path | None, typer.Option(help="File to write the verdicts into: NDJSON if it ends so, else CSV.")
@@ -22,7 +23,7 @@ def export(
     """Write the postings of a store to a file that `pricematch import` takes, while a service may run on the store."""
     from pricematch.serving.exports import export_catalogue
 
-    settings = load_settings(data=data)
+    settings = load_settings(namespace=namespace, data=data)
     with terminal.progress_bars() as bars:
         done = export_catalogue(settings, file, images, verdicts, bars)
     figures = {"postings": done.postings, "images": done.images, "verdicts": done.verdicts}

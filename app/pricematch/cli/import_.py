@@ -17,8 +17,8 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="CSV with posting_id, image and perhaps title, image_phash, label_group, metadata.NAME; or NDJSON "
-            "with them, metadata as an object."
+            help="CSV with posting_id, image or title, and perhaps image_2 to image_8, image_phash, label_group, "
+            "metadata.NAME; or NDJSON with them, metadata as an object."
         ),
     ],
     images: Annotated[
@@ -26,6 +26,7 @@ def import_(
         typer.Option(help="Folder or ZIP file of the images; left out, stored postings keep theirs."),
     ] = None,
     data: Annotated[Path | None, setting("data", "Folder of the store; made if absent.")] = None,
+    namespace: options.Namespace = None,
     encoding: options.Encoding = None,
     delimiter: options.Delimiter = None,
 ) -> Outcome:
@@ -36,7 +37,7 @@ def import_(
     """
     from pricematch.serving.imports import import_file
 
-    settings = load_settings(data=data, csv_encoding=encoding, csv_delimiter=delimiter)
+    settings = load_settings(namespace=namespace, data=data, csv_encoding=encoding, csv_delimiter=delimiter)
     with terminal.progress_bars() as bars:
         done = import_file(settings, file, images, bars)
     counts = done.counts

@@ -7,11 +7,16 @@ import typer
 
 from pricematch.api.keys import Scope
 from pricematch.cli.outcome import Outcome
+from pricematch.settings import DEFAULT_NAMESPACE
 
 
 def key(
     name: Annotated[str, typer.Argument(help="Whose key it is, for logs and rates; letters, digits or . _ -")],
     scope: Annotated[Scope, typer.Option(help="read: ask; write: change the catalogue as well; admin: everything.")],
+    namespace: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Whose catalogue it is for; * for all, and to make and list namespaces."),
+    ] = DEFAULT_NAMESPACE,
     file: Annotated[
         Path | None, typer.Option(help="File of keys to add it to (setting api_keys_file); made if absent.")
     ] = None,
@@ -24,7 +29,7 @@ def key(
     """
     from pricematch.api.keys import add_to_file, new_key
 
-    made, kept = new_key(name, scope)
+    made, kept = new_key(name, scope, namespace)
     if file is not None:
         add_to_file(file, kept)
 
@@ -32,5 +37,5 @@ def key(
         typer.echo(f"key (shown only now): {made}")
         typer.echo(f"line: {kept.line()}" if file is None else f"its line is in {file}")
 
-    document = {"name": kept.name, "scope": kept.scope, "key": made, "line": kept.line()}
+    document = {"name": kept.name, "scope": kept.scope, "namespace": kept.namespace, "key": made, "line": kept.line()}
     return Outcome({**document, "file": None if file is None else str(file)}, show)

@@ -14,11 +14,13 @@ cli = typer.Typer(help="Which versions of the exported models serve.", no_args_i
 
 @cli.command("list")
 @verb
-def list_models(models: options.Models = None, data: options.Data = None) -> Outcome:
+def list_models(
+    models: options.Models = None, data: options.Data = None, namespace: options.Namespace = None
+) -> Outcome:
     """List the exported versions, and which of them are to serve."""
     from pricematch.serving.models import exported
 
-    settings = load_settings(models=models, data=data)
+    settings = load_settings(namespace=namespace, models=models, data=data)
     found = exported(settings)
 
     def show() -> None:
@@ -36,6 +38,7 @@ def activate(
     ],
     models: options.Models = None,
     data: options.Data = None,
+    namespace: options.Namespace = None,
 ) -> Outcome:
     """Let a version serve, newer or older than the one that does.
 
@@ -45,7 +48,7 @@ def activate(
     """
     from pricematch.serving.models import activate as choose
 
-    settings = load_settings(models=models, data=data)
+    settings = load_settings(namespace=namespace, models=models, data=data)
     before = choose(settings, label)
     was = "the newest" if before is None else f"{label.partition('/')[0]}/{before}"
 

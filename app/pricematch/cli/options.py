@@ -16,7 +16,7 @@ def setting(name: str, text: str) -> Any:
 
 
 Catalogue: TypeAlias = Annotated[
-    Path | None, setting("catalogue", "CSV with posting_id, image and perhaps image_phash, title, label_group.")
+    Path | None, setting("catalogue", "CSV with posting_id, image or title, and perhaps image_phash, label_group.")
 ]
 Images: TypeAlias = Annotated[Path | None, setting("images", "Folder of the images.")]
 ImagesIfAny: TypeAlias = Annotated[
@@ -25,6 +25,13 @@ ImagesIfAny: TypeAlias = Annotated[
 Models: TypeAlias = Annotated[Path | None, setting("models", "Folder of exported models.")]
 Data: TypeAlias = Annotated[Path | None, setting("data", "Folder to keep embeddings in.")]
 StoreFolder: TypeAlias = Annotated[Path | None, setting("data", "Folder of the store.")]
+Namespace: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Namespace whose store and models are meant, below the data folder; the default one if absent.",
+    ),
+]
 Encoder: TypeAlias = Annotated[
     str | None, setting("encoder", "cnn (256 values, needs no training), cae (2,048) or autoencoder (64).")
 ]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pricematch.cli import terminal
+from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
 from pricematch.cli.outcome import Outcome
 from pricematch.settings import load_settings
@@ -15,6 +15,7 @@ from pricematch.settings import load_settings
 def restore(
     file: Annotated[Path, typer.Argument(help="File that `pricematch backup` wrote.")],
     data: Annotated[Path | None, setting("data", "Folder of the store; made if absent.")] = None,
+    namespace: options.Namespace = None,
 ) -> Outcome:
     """Make a store hold what a backup does, while a service may run on it; what the backup lacks is deleted.
 
@@ -22,7 +23,7 @@ def restore(
     """
     from pricematch.store.backup import restore as take_over
 
-    settings = load_settings(data=data)
+    settings = load_settings(namespace=namespace, data=data)
     with terminal.progress_bars() as bars:
         restored = take_over(settings, file, bars)
     manifest, became = restored.manifest, restored.replaced

@@ -40,6 +40,7 @@ def reconstructions(
     catalogue: options.Catalogue = None,
     images: options.Images = None,
     models: options.Models = None,
+    namespace: options.Namespace = None,
     version: Annotated[str | None, typer.Option(help="Of the CAE; the newest if absent.")] = None,
     count: Annotated[int, typer.Option(min=1, max=32, help="Images to show.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Which images are drawn from the catalogue.")] = 0,
@@ -47,7 +48,7 @@ def reconstructions(
     """Draw images of the catalogue above what a trained CAE rebuilds of them."""
     from pricematch.training.reconstructions import draw_reconstructions
 
-    settings = load_settings(catalogue=catalogue, images=images, models=models)
+    settings = load_settings(namespace=namespace, catalogue=catalogue, images=images, models=models)
     draw_reconstructions(settings, version, count, output, seed)
     return _drawn(output)
 
@@ -64,6 +65,7 @@ def matches(
     images: options.ImagesIfAny = None,
     models: options.Models = None,
     data: options.Data = None,
+    namespace: options.Namespace = None,
     matcher: Annotated[
         str | None, setting("matcher", "A trained version, default, auto for the newest or else default, or none.")
     ] = None,
@@ -99,6 +101,7 @@ def matches(
     from pricematch.serving.show_matches import Narrowed, show_matches
 
     settings = load_settings(
+        namespace=namespace,
         catalogue=catalogue,
         images=images,
         models=models,
@@ -183,9 +186,10 @@ def _why_none(shown: "Shown", *, narrowed: bool) -> str:
 
 
 def _reasons(shown: "ShownMatch") -> list[str]:
-    """What weighed most, with its weight in log odds."""
-    evidence = shown.match.evidence
-    return [] if evidence is None else [f"{reason.weight:+.1f} {reason.text}" for reason in evidence.reasons]
+    """What weighed most, with its weight in log odds; and which images are the nearest, where there are several."""
+    evidence, pair = shown.match.evidence, shown.match.image_pair
+    reasons = [] if evidence is None else [f"{reason.weight:+.1f} {reason.text}" for reason in evidence.reasons]
+    return reasons if pair is None else [*reasons, f"nearest: image {pair[0] + 1}, and its image {pair[1] + 1}"]
 
 
 def _one_line(title: str) -> str:

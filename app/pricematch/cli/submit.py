@@ -52,6 +52,7 @@ def submit(
     models: options.Models = None,
     embeddings: options.EmbeddingArray = None,
     data: options.Data = None,
+    namespace: options.Namespace = None,
     encoder: options.Encoder = None,
     encoder_version: options.EncoderVersion = None,
     skip_bad_images: options.SkipBadImages = None,
@@ -62,6 +63,7 @@ def submit(
     clustering does. The posting itself comes first, then its matches, the surest first, 50 at most.
     """
     settings = load_settings(
+        namespace=namespace,
         catalogue=catalogue,
         images=images,
         models=models,

@@ -24,6 +24,7 @@ def sweep(
     images: options.Images = None,
     models: options.Models = None,
     data: options.Data = None,
+    namespace: options.Namespace = None,
     encoder: options.Encoder = None,
     encoder_version: options.EncoderVersion = None,
     eps: Annotated[
@@ -41,6 +42,7 @@ def sweep(
     """
     every_eps = parse_eps(eps)
     settings = load_settings(
+        namespace=namespace,
         catalogue=catalogue,
         images=images,
         models=models,

@@ -36,6 +36,7 @@ def encoder(
     catalogue: options.Catalogue = None,
     images: options.Images = None,
     models: options.Models = None,
+    namespace: options.Namespace = None,
     version: Annotated[str | None, typer.Option(help="Whole number to export as; the next free one if absent.")] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31, help="Of everything drawn; the same seed trains the same weights.")
@@ -87,7 +88,9 @@ def encoder(
 
     Ctrl-C stops after the running step; the same command goes on from there.
     """
-    settings = load_settings(catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images)
+    settings = load_settings(
+        namespace=namespace, catalogue=catalogue, images=images, models=models, skip_bad_images=skip_bad_images
+    )
     network = "cnn" if recipe == "cnn" else "cae"
     given: dict[str, Any] = {f"{network}.epochs": epochs, f"{network}.augment": augment, f"{network}.batch": batch}
     given |= {"cnn.backbone": backbone, "cnn.weights": weights, "cnn.train_share": train_share}
@@ -127,6 +130,7 @@ def matcher(
     images: options.ImagesIfAny = None,
     models: options.Models = None,
     data: options.Data = None,
+    namespace: options.Namespace = None,
     encoder: options.Encoder = None,
     encoder_version: options.EncoderVersion = None,
     version: Annotated[str | None, typer.Option(help="Whole number to write as; the next free one if absent.")] = None,
@@ -173,6 +177,7 @@ def matcher(
     from pricematch.learning.train_stored import train_stored
 
     settings = load_settings(
+        namespace=namespace,
         catalogue=catalogue,
         images=images,
         models=models,

@@ -18,11 +18,12 @@ _STANDARD_OUTPUT = Path("-")
 def export(
     file: Annotated[Path, typer.Argument(help="File to write: NDJSON if it ends so, else CSV; - is standard output.")],
     data: options.StoreFolder = None,
+    namespace: options.Namespace = None,
 ) -> Outcome:
     """Write all verdicts to a file, with who decided, when and why, while a service may run on the store."""
     from pricematch.serving.feedback_files import export_feedback, feedback_text
 
-    settings = load_settings(data=data)
+    settings = load_settings(namespace=namespace, data=data)
     places = {"data": str(settings.data), "file": str(file)}
     if file == _STANDARD_OUTPUT:
         text = feedback_text(settings)
@@ -42,6 +43,7 @@ def import_(
         ),
     ],
     data: options.StoreFolder = None,
+    namespace: options.Namespace = None,
 ) -> Outcome:
     """Store the verdicts of a file, all of them or none, while a service may run on the store.
 
@@ -49,7 +51,7 @@ def import_(
     """
     from pricematch.serving.feedback_files import import_feedback
 
-    settings = load_settings(data=data)
+    settings = load_settings(namespace=namespace, data=data)
     counts = import_feedback(settings, file)
     figures = {"new": counts.new, "changed": counts.changed, "unchanged": counts.unchanged}
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pricematch.cli import terminal
+from pricematch.cli import options, terminal
 from pricematch.cli.options import setting
 from pricematch.cli.outcome import Outcome
 from pricematch.errors import SHOWN_PROBLEMS
@@ -15,6 +15,7 @@ from pricematch.settings import load_settings
 def verify(
     *,
     data: Annotated[Path | None, setting("data", "Folder of the store.")] = None,
+    namespace: options.Namespace = None,
     accept_loss: Annotated[
         bool,
         typer.Option(
@@ -31,7 +32,7 @@ def verify(
     from pricematch.store.verify import accept_loss as accept
     from pricematch.store.verify import verify as check
 
-    settings = load_settings(data=data)
+    settings = load_settings(namespace=namespace, data=data)
     given_up = accept(settings) if accept_loss else []
     with terminal.progress_bars() as bars:
         found = check(settings, bars)

@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from pricematch.client.calls import Content
 
@@ -24,6 +24,8 @@ class ImageUrl:
     url: str
 
 
+Images: TypeAlias = Image | ImageUrl | Sequence[Image] | Sequence[ImageUrl]
+"""The image of a posting; or several, the main one first."""
 Told: TypeAlias = Callable[[int, int], None]
 """Is told how much is done, and of how much."""
 Filter: TypeAlias = str | Mapping[str, Any]
@@ -57,11 +59,27 @@ def form(texts: Mapping[str, str | Sequence[str] | None], images: Mapping[str, S
     return {"data": present(texts), "files": files}
 
 
-def image_fields(image: Image | ImageUrl | None) -> dict[str, str]:
-    """An image by the fields that JSON has for it."""
-    if isinstance(image, ImageUrl):
-        return {"image_url": image.url}
-    return {} if image is None else {"image": b64encode(image_bytes(image)).decode()}
+def each_image(images: Images | None) -> tuple[list[Image], list[ImageUrl]]:
+    """The images of a posting that are sent, or that the service is to fetch; raises ValueError for some of both."""
+    several = isinstance(images, Sequence) and not isinstance(images, str | bytes)
+    each = list(cast("Sequence[Image | ImageUrl]", images)) if several else [] if images is None else [images]
+    urls = [it for it in each if isinstance(it, ImageUrl)]
+    sent = [cast("Image", it) for it in each if not isinstance(it, ImageUrl)]
+    if urls and sent:
+        raise ValueError("expected images, or URLs of images, got some of both")
+    return sent, urls
+
+
+def image_fields(images: Images | None) -> dict[str, str | list[str]]:
+    """The images of a posting by the fields that JSON has for them; one is no list."""
+    sent, urls = each_image(images)
+    if urls:
+        return {"image_url": _one_or_more([it.url for it in urls])}
+    return {"image": _one_or_more([b64encode(image_bytes(it)).decode() for it in sent])} if sent else {}
+
+
+def _one_or_more(texts: list[str]) -> str | list[str]:
+    return texts[0] if len(texts) == 1 else texts
 
 
 def as_json(value: Filter | None) -> str | None:

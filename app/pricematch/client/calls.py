@@ -28,7 +28,8 @@ class Call(Generic[T]):
     """One request, and how its answer is read.
 
     Attributes:
-        path: below `/v1`, unless it stands `beside_versions`.
+        path: below `/v1` in the client's namespace, unless it stands `beside_namespaces`, or `beside_versions` and then
+            beside those as well.
         read: makes the result of an answer of success; raises ValueError for one that it cannot be made of.
         query: parameters; those that are None are left out.
         also: statuses that are read beside those of success.
@@ -45,6 +46,7 @@ class Call(Generic[T]):
     also: tuple[int, ...] = ()
     repeatable: bool = True
     beside_versions: bool = False
+    beside_namespaces: bool = False
     waits: float = 0
 
 

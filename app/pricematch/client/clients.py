@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -29,6 +30,7 @@ from pricematch.client.verbs import Verbs
 
 T = TypeVar("T")
 _VERSION = "/v1"
+_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _CONNECT_SECONDS = 10.0
 _AT_ONCE = 100
 """Connections at most."""
@@ -41,18 +43,32 @@ class _Connection:
         url: of the service, with or without `/v1`, or of a path that a proxy serves it at; the environment variable
             PRICEMATCH_URL if absent, and `http://127.0.0.1:8000` without it.
         key: its API key; the environment variable PRICEMATCH_KEY if absent.
+        namespace: whose catalogue is asked; the environment variable PRICEMATCH_NAMESPACE if absent. Without it that of
+            the key, or the default one.
         timeout: seconds within which the service must answer, or go on with it.
         attempts: how often a request is made at most that may be made again.
         patience: seconds after the first attempt within which others are made.
     """
 
-    def __init__(self, url: str | None, key: str | None, timeout: float, attempts: int, patience: float) -> None:
+    def __init__(
+        self,
+        url: str | None,
+        key: str | None,
+        namespace: str | None,
+        timeout: float,
+        attempts: int,
+        patience: float,
+    ) -> None:
         given = url or os.environ.get("PRICEMATCH_URL") or "http://127.0.0.1:8000"
         self.url = given.rstrip("/").removesuffix(_VERSION)
         if httpx2.URL(self.url).scheme not in ("http", "https") or not httpx2.URL(self.url).host:
             raise ValueError(f"expected the address of a service such as http://127.0.0.1:8000, got {given!r}")
         if attempts < 1:
             raise ValueError(f"expected an attempt at least, got {attempts}")
+        namespace = namespace or os.environ.get("PRICEMATCH_NAMESPACE") or ""
+        if namespace and not _NAMESPACE.fullmatch(namespace):
+            raise ValueError(f"expected a namespace of lower-case letters, digits, - or _, got {namespace!r}")
+        self._within = f"/namespaces/{namespace}" if namespace else ""
         key = (key or os.environ.get("PRICEMATCH_KEY") or "").strip()  # files end with a newline
         if not (key.isascii() and key.isprintable() and " " not in key):
             raise ValueError("expected an API key as `pricematch key` prints it, got other characters")
@@ -64,9 +80,10 @@ class _Connection:
 
     def request(self, http: httpx2.Client | httpx2.AsyncClient, call: Call[Any]) -> httpx2.Request:
         """The request that a call is."""
+        within = "" if call.beside_versions or call.beside_namespaces else self._within
         return http.build_request(
             call.method,
-            f"{self.url}{'' if call.beside_versions else _VERSION}{call.path}",
+            f"{self.url}{within}{'' if call.beside_versions else _VERSION}{call.path}",
             params={name: _text(value) for name, value in present(call.query).items()},
             headers=dict(call.headers),
             timeout=httpx2.Timeout(self.timeout + call.waits, connect=min(_CONNECT_SECONDS, self.timeout)),
@@ -94,7 +111,7 @@ class Client(Verbs, SyncRunner):
     """Asks a service, and waits for its answers; threads may share one.
 
     Args:
-        url, key, timeout, attempts, patience: see docs/client.md.
+        url, key, namespace, timeout, attempts, patience: see docs/client.md.
         verify: whether certificates are checked, or how.
         transport: in place of the network, for tests.
     """
@@ -104,13 +121,14 @@ class Client(Verbs, SyncRunner):
         url: str | None = None,
         key: str | None = None,
         *,
+        namespace: str | None = None,
         timeout: float = 60,
         attempts: int = 5,
         patience: float = 60,
         verify: bool | ssl.SSLContext = True,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._to = _Connection(url, key, timeout, attempts, patience)
+        self._to = _Connection(url, key, namespace, timeout, attempts, patience)
         self._http = httpx2.Client(headers=self._to.headers, verify=verify, limits=self._to.limits, transport=transport)
 
     def __repr__(self) -> str:
@@ -176,7 +194,7 @@ class AsyncClient(Verbs, AsyncRunner):
     """Asks a service, and awaits its answers; tasks of one event loop may share one.
 
     Args:
-        url, key, timeout, attempts, patience: see docs/client.md.
+        url, key, namespace, timeout, attempts, patience: see docs/client.md.
         verify: whether certificates are checked, or how.
         transport: in place of the network, for tests.
     """
@@ -186,13 +204,14 @@ class AsyncClient(Verbs, AsyncRunner):
         url: str | None = None,
         key: str | None = None,
         *,
+        namespace: str | None = None,
         timeout: float = 60,
         attempts: int = 5,
         patience: float = 60,
         verify: bool | ssl.SSLContext = True,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._to = _Connection(url, key, timeout, attempts, patience)
+        self._to = _Connection(url, key, namespace, timeout, attempts, patience)
         self._http = httpx2.AsyncClient(
             headers=self._to.headers, verify=verify, limits=self._to.limits, transport=transport
         )

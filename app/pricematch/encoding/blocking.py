@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import wait
+from threading import Lock
 from typing import Protocol, TypeVar
 
 from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.encoding.encoders import EncoderSpec
 from pricematch.encoding.encoding import Encoding
+from pricematch.encoding.ports import Runtime
 from pricematch.encoding.stored_images import Encode
 from pricematch.errors import ImageError
 from pricematch.progress import Progress, silent
@@ -41,14 +43,53 @@ class BlockingEncoding(Protocol):
         ...
 
 
-class ForThreads:
-    """Implements `BlockingEncoding` over the encoding of an event loop, for other threads."""
+class EncodersInUse:
+    """Which encoders each of several users of one encoding needs. Safe to use from several threads."""
 
-    def __init__(self, encoding: Encoding, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._keys: dict[object, frozenset[str]] = {}
+
+    def of(self, user: object) -> frozenset[str]:
+        """What one needs."""
+        with self._lock:
+            return self._keys.get(user, frozenset())
+
+    def add(self, user: object, keys: Iterable[str]) -> None:
+        """One needs these besides."""
+        with self._lock:
+            self._keys[user] = self._keys.get(user, frozenset()).union(keys)
+
+    def retain(self, user: object, keys: Iterable[str]) -> frozenset[str]:
+        """One needs these alone: what anybody needs now."""
+        with self._lock:
+            self._keys[user] = frozenset(keys)
+            return frozenset().union(*self._keys.values())
+
+
+class ForThreads:
+    """Implements `BlockingEncoding` over the encoding of an event loop, for other threads.
+
+    Args:
+        encoding: encodes.
+        loop: the event loop that it was made in.
+        in_use: by it and others that encode there, each of whom forgets no encoder that another one needs.
+    """
+
+    def __init__(
+        self, encoding: Encoding, loop: asyncio.AbstractEventLoop, in_use: EncodersInUse | None = None
+    ) -> None:
         self._encoding, self._loop = encoding, loop
+        self._in_use = in_use or EncodersInUse()
+
+    @property
+    def runtimes(self) -> Mapping[str, Runtime]:
+        """What runs the networks that are needed here, by name and version; in the event loop alone."""
+        return self._encoding.pool.runtimes_of(self._in_use.of(self))
 
     def load(self, specs: Sequence[EncoderSpec], progress: Progress = silent) -> None:
         """See the protocol."""
+        self._in_use.add(self, [spec.key for spec in specs])  # before, so that nobody has it forgotten at once
         loading, began = asyncio.run_coroutine_threadsafe(self._encoding.pool.load(specs), self._loop), time.monotonic()
         while loading not in wait([loading], _TELLS_SECONDS).done:
             ready, total = self._encoding.pool.ready
@@ -59,7 +100,7 @@ class ForThreads:
 
     def retain(self, keys: Iterable[str]) -> None:
         """See the protocol."""
-        self._loop.call_soon_threadsafe(self._encoding.pool.retain, list(keys))
+        self._loop.call_soon_threadsafe(self._encoding.pool.retain, self._in_use.retain(self, keys))
 
     def encode(self, images: Sequence[bytes], wanted: Wanted) -> Sequence[ImageFeatures | ImageError]:
         """See the protocol."""

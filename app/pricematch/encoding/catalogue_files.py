@@ -69,13 +69,14 @@ def find_images(settings: Settings, names: Sequence[str]) -> ImageFolder | None:
 def skip_or_refuse(content: CsvCatalogue, errors: Mapping[str, ImageError], *, skip: bool) -> None:
     """Refuse bad rows and images; bad images are only logged where they are to be skipped and some are good."""
     problems = content.image_problems(errors)
+    bad = len({problem.row for problem in problems})
     unavailable = all(isinstance(error, ImageUnavailable) for error in errors.values())
-    if errors and unavailable and len(problems) == len(content.postings) and not content.problems:
+    if errors and unavailable and bad == len(content.postings) and not content.problems:
         first = problems[0]
         raise CatalogueError(f"{content.path}: none of its images is there; is it another folder? The first is {first}")
-    if content.problems or not skip or len(problems) == len(content.postings):
+    if content.problems or not skip or bad == len(content.postings):
         content.refuse([*content.problems, *problems])
     for problem in problems:
         _log.warning("skipped %s", problem)
     if problems:
-        _log.warning("skipped %d of %d postings whose image is bad", len(problems), len(content.postings))
+        _log.warning("skipped %d of %d postings whose image is bad", bad, len(content.postings))

@@ -10,10 +10,11 @@ from pricematch.encoding.encoders import COLOURS, EncoderSpec, colours_spec
 from pricematch.encoding.ports import Runtime
 from pricematch.encoding.worker_launch import LaunchedWorker
 from pricematch.encoding.worker_process import Loss, WorkerLost, WorkerProcess
-from pricematch.errors import ModelOutputError, PricematchError
+from pricematch.errors import ArtefactError, ModelOutputError, PricematchError
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
+_SEVERAL = 2
 _LIVES = 2
 """So many times a process is started to load a network, where it is lost meanwhile."""
 _MOST_PAUSE_SECONDS = 15.0
@@ -50,6 +51,7 @@ class WorkerPool:
         each = zip(commands, chain(launched, repeat(None)), strict=False)
         self.processes = [WorkerProcess(command, *seconds, on_change, worker) for command, worker in each]
         self.lost_because = ""
+        self._loading = asyncio.Lock()
 
     @property
     def known(self) -> Mapping[str, EncoderSpec]:
@@ -75,27 +77,31 @@ class WorkerPool:
         """Of the processes that run, as the system numbers them."""
         return [pid for process in self.processes if (pid := process.pid) is not None]
 
-    @property
-    def runtimes(self) -> Mapping[str, Runtime]:
-        """What runs the networks that are held, by name and version, such as `cnn/1`."""
+    def runtimes_of(self, keys: Iterable[str]) -> Mapping[str, Runtime]:
+        """What runs the networks of those of these encoders that are held, by name and version, such as `cnn/1`."""
+        held = self._held.intersection(keys)
         return {
             f"{name}/{self._known[key].versions[name]}": runtime
             for process in self.processes
-            for key in self._held & process.runtimes.keys()
+            for key in held & process.runtimes.keys()
             for name, runtime in process.runtimes[key].items()
         }
 
     async def load(self, encoders: Iterable[EncoderSpec]) -> None:
         """Let every process load these encoders, besides those that it holds; returns once all have.
 
-        At once where none runs yet; else one after the other, so that the others encode meanwhile.
+        At once where none runs yet; else one after the other, so that the others encode meanwhile. Of several calls
+        one is done after the other.
 
         Raises:
             ArtefactError: one does not load; those before stay loaded.
             ModelOutputError: a process was lost meanwhile, again and again, or took too long.
             NotReady: it was closed.
         """
-        specs = {encoder.key: encoder for encoder in encoders}
+        async with self._loading:
+            await self._load({encoder.key: encoder for encoder in encoders})
+
+    async def _load(self, specs: Mapping[str, EncoderSpec]) -> None:
         new = specs.keys() - self._held
         self._known |= specs
         self._held |= new  # now, so that no batch between makes a process forget what it has just loaded
@@ -108,8 +114,8 @@ class WorkerPool:
         except BaseException:
             self._held -= new
             raise
-        for label, runtime in self.runtimes.items():
-            if new and runtime.reason is not None:
+        for label, runtime in self.runtimes_of(new).items():
+            if runtime.reason is not None:
                 _log.warning("%s runs in %s, since %s", label, runtime.name, runtime.reason)
 
     async def _loaded(self, process: WorkerProcess) -> None:
@@ -140,11 +146,14 @@ class WorkerPool:
         self._held = {*self._colours, *keys} & self._known.keys()
 
     async def revive(self, process: WorkerProcess) -> None:
-        """Start a process again, and let it load what is held; tried until it succeeds."""
+        """Start a process again, and let it load what is held; tried until it succeeds.
+
+        An encoder that does not load any more, of several, is left out: its images fail, and no others.
+        """
         pause = 1.0
         while process.lost:
             try:
-                await process.load(self._encoders())
+                await self._load_what_loads(process)
                 _log.info("a process that encodes was started again")
             except (PricematchError, WorkerLost) as error:
                 self.lost_because = str(error)
@@ -153,6 +162,30 @@ class WorkerPool:
                 pause = min(2 * pause, _MOST_PAUSE_SECONDS)
             finally:
                 self._on_change()
+
+    async def _load_what_loads(self, process: WorkerProcess) -> None:
+        """Let a process load what is held; raises ArtefactError where no network loads, and as `WorkerProcess.load`."""
+        encoders = self._encoders()
+        try:
+            await process.load(encoders)
+        except ArtefactError:
+            if sum(spec.network is not None for spec in encoders.values()) < _SEVERAL:
+                raise
+            await self._load_each(process, encoders)
+
+    async def _load_each(self, process: WorkerProcess, encoders: Mapping[str, EncoderSpec]) -> None:
+        """Let a process load those that load; raises ArtefactError where no network does."""
+        loaded, failed = dict[str, EncoderSpec](), list[ArtefactError]()
+        for key, spec in encoders.items():
+            try:
+                await process.load({**loaded, key: spec})
+                loaded[key] = spec
+            except ArtefactError as error:
+                failed.append(error)
+        if all(spec.network is None for spec in loaded.values()):
+            raise failed[0]
+        for fault in failed:
+            _log.error("an encoder is left out by a process that was started again: %s", fault)
 
     async def aclose(self) -> None:
         """End all processes."""

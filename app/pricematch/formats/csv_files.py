@@ -8,7 +8,8 @@ from pricematch.catalogue.labels import is_rounded
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import CatalogueError, ImageError, RowProblem
 from pricematch.formats.atomic_writes import write_whole
-from pricematch.formats.posting_rows import DETECTED, PostingRow, PostingRows, RowLimits, TextFormat
+from pricematch.formats.posting_rows import DETECTED, PostingRows, RowLimits, TextFormat
+from pricematch.formats.row_checks import IMAGE, PostingRow, image_problem
 from pricematch.search.candidates import Lists
 
 
@@ -21,12 +22,16 @@ class CsvCatalogue:
     rows: list[int] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
     warnings: Sequence[str] = ()
+    image_columns: dict[int, Sequence[str]] = field(default_factory=dict)
+    """By record number the columns that name the images of a posting, where they are others than `image`."""
 
     def add(self, row: PostingRow) -> None:
         """Add a row."""
         self.problems.extend(row.problems)
         if row.posting is not None:
             self.rows.append(row.number)
+            if row.image_columns:
+                self.image_columns[row.number] = row.image_columns
             self.postings.append(row.posting)
 
     def by_id(self) -> "CsvCatalogue":
@@ -54,10 +59,13 @@ class CsvCatalogue:
         problems = []
         for row, posting in self._by_row():
             if posting.image is None:
-                problems.append(RowProblem(row, "image", "expected a file name, got nothing"))
-            elif posting.image in errors:
-                reason, name = str(errors[posting.image]), repr(posting.image)
-                problems.append(RowProblem(row, "image", reason if name in reason else f"{name}: {reason}"))
+                problems.append(RowProblem(row, IMAGE, "expected a file name, got nothing"))
+            columns = self.image_columns.get(row, (IMAGE,))
+            problems += [
+                image_problem(row, column, name, str(errors[name]))
+                for column, name in zip(columns, posting.images, strict=False)
+                if name in errors
+            ]
         return problems
 
     def label_problems(self) -> list[RowProblem]:
@@ -79,7 +87,7 @@ class CsvCatalogue:
 
     def names(self) -> list[str]:
         """The distinct image names, in order."""
-        return list(dict.fromkeys(posting.image for posting in self.postings if posting.image is not None))
+        return list(dict.fromkeys(name for posting in self.postings for name in posting.images))
 
 
 def read_csv(path: Path, limits: RowLimits, given: TextFormat = DETECTED) -> CsvCatalogue:

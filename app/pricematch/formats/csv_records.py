@@ -16,6 +16,8 @@ _TOLD = re.compile(r'"?sep=(.)"?[\r\n]*')
 """The line by which a spreadsheet is told a file's delimiter."""
 _CLOSE = 0.75
 _PART = 5
+_SHOWN = 4
+"""Optional columns that an error names."""
 
 
 class CsvRecords:
@@ -28,6 +30,7 @@ class CsvRecords:
         required: columns that there must be.
         optional: those that there may be.
         delimiter: by its name; auto to detect it.
+        one_of: columns of which there must be one; the first is named where there is none.
 
     Attributes:
         columns: their names, in order.
@@ -45,11 +48,12 @@ class CsvRecords:
         required: Sequence[str],
         optional: Sequence[str] = (),
         delimiter: CsvDelimiter = "auto",
+        one_of: Sequence[str] = (),
     ) -> None:
         # a field is never longer than the physical lines it spans, so this bounds an unclosed quote as well
         csv.field_size_limit(limit)
         self._lines, self._limit, self._number = lines, limit, 1
-        known = [*required, *optional]
+        known = list(dict.fromkeys([*required, *optional, *one_of]))
         try:
             physical = self._physical()
             first = next(physical, "")
@@ -68,7 +72,9 @@ class CsvRecords:
         except csv.Error as error:
             raise CatalogueError(f"{name}: row {self._number}: {_meaning(error)}") from error
         self.columns = [cell.strip() for cell in header]
-        self._check(name, header, required, optional)
+        if one_of and not set(one_of) & set(self.columns):
+            required = [*required, one_of[0]]
+        self._check(name, header, required, [it for it in known if it not in required])
 
     def __iter__(self) -> Iterator[tuple[int, list[str] | str]]:
         """The numbers of records, and their cells; or, in the end, why what follows cannot be read."""
@@ -102,7 +108,8 @@ class CsvRecords:
         if (fault := self._lines.undecoded("".join(header))) is not None:
             raise CatalogueError(f"{where}: {fault}")
         if missing := [column for column in required if column not in self.columns]:
-            perhaps = f" (and perhaps {', '.join(optional)})" if optional else ""
+            more = f" and {len(optional) - _SHOWN} more" if len(optional) > _SHOWN else ""
+            perhaps = f" (and perhaps {', '.join(optional[:_SHOWN])}{more})" if optional else ""
             hints = [f"; {it!r} looks like {meant}" for it in self.columns if (meant := nearest(it, missing))]
             raise CatalogueError(
                 f"{where}: expected the columns {', '.join(required)}{perhaps}, missing {', '.join(missing)}; "

@@ -33,9 +33,23 @@ def texts_of(fields: Mapping[str, object], names: Iterable[str]) -> Mapping[str,
         value = fields.get(field)
         if value is None:
             continue
-        if not isinstance(value, str):
-            raise BadLine(f"expected text in {field}, got {json.dumps(value)[:40]}")
-        if "\0" in value or any("\ud800" <= mark <= "\udfff" for mark in value):
-            raise BadLine(f"expected text in {field}, got a character that is none")
-        values[field] = value
+        values[field] = _text(field, value)
     return values
+
+
+def list_of_texts(fields: Mapping[str, object], name: str) -> list[str] | None:
+    """The texts of a field that is a list; None where it is absent or null. Raises BadLine."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise BadLine(f"expected a list of texts in {name}, got {json.dumps(value)[:40]}")
+    return [_text(name, it) for it in value]
+
+
+def _text(field: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise BadLine(f"expected text in {field}, got {json.dumps(value)[:40]}")
+    if "\0" in value or any("\ud800" <= mark <= "\udfff" for mark in value):
+        raise BadLine(f"expected text in {field}, got a character that is none")
+    return value

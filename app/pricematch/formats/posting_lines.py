@@ -4,15 +4,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pricematch.catalogue.byte_escapes import decode_byte_escapes, encode_byte_escapes
 from pricematch.catalogue.labels import says_nothing, strip_blanks
-from pricematch.catalogue.postings import Posting, decode_byte_escapes, encode_byte_escapes
+from pricematch.catalogue.postings import Posting
 
 
 def posting_line(posting: Posting) -> bytes:
     """The line of a posting, with its end; what it lacks is left out."""
     fields: Mapping[str, Any] = {
         "posting_id": posting.posting_id,
-        "image": posting.image,
+        "image": None if posting.more_images else posting.image,
+        "images": posting.images if posting.more_images else None,
         "title": _written(posting.title) if posting.title else None,
         "image_phash": posting.image_phash,
         "label_group": posting.label_group,

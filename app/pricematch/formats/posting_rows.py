@@ -1,35 +1,25 @@
-"""Rows of catalogue files, CSV or NDJSON, as postings; checked the same way whatever the format."""
+"""Rows of catalogue files, read of CSV or NDJSON."""
 
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from pricematch.catalogue.labels import (
-    EXAMPLES,
-    as_label,
-    counted,
-    is_rounded,
-    label_warnings,
-    says_nothing,
-    strip_blanks,
-)
-from pricematch.catalogue.metadata import METADATA, NO_METADATA, Metadata, MetadataLimits, parse_metadata
-from pricematch.catalogue.postings import POSTING_ID_RULE, Posting, as_posting_id, decode_byte_escapes, is_posting_id
+from pricematch.catalogue.labels import EXAMPLES
+from pricematch.catalogue.metadata import METADATA, Metadata, MetadataLimits, parse_metadata
+from pricematch.catalogue.postings import MAX_IMAGES
 from pricematch.errors import CatalogueError, FieldInvalid, RowProblem
 from pricematch.formats.csv_records import CsvRecords, nearest
-from pricematch.formats.json_lines import BadLine, fields_of, texts_of
+from pricematch.formats.json_lines import BadLine, fields_of, list_of_texts, texts_of
 from pricematch.formats.metadata_columns import check_columns, is_metadata_column, metadata_of_cells
+from pricematch.formats.row_checks import COLUMNS, IMAGE, IMAGE_COLUMNS, IMAGES, PostingRow, RowChecker
 from pricematch.formats.text_lines import PROBED_BYTES, TextError, TextLines
 from pricematch.settings import CsvDelimiter, CsvEncoding, Settings
 
-_REQUIRED = ("posting_id", "image")
-_OPTIONAL = ("image_phash", "title", "label_group")
-_COLUMNS = (*_REQUIRED, *_OPTIONAL)
-_PHASH = re.compile(r"[0-9a-fA-F]{16}")
+_REQUIRED, _ONE_OF = ("posting_id",), (IMAGE, "title", *IMAGE_COLUMNS[1:])
+_OPTIONAL = (IMAGE, "title", "image_phash", "label_group")
+_USUAL = (*_REQUIRED, *_OPTIONAL)
 _SHOWN = 80
 _OTHER_FILES: Mapping[bytes, str] = MappingProxyType(
     {
@@ -68,112 +58,14 @@ class TextFormat:
 DETECTED = TextFormat()
 
 
-@dataclass(frozen=True, slots=True)
-class PostingRow:
-    """One row of a catalogue file.
-
-    Attributes:
-        number: of the record in the file; the header of a CSV file is row 1.
-        posting_id: as the row has it, shortened; None where it cannot be read.
-        posting: the row as a posting; None where it is bad.
-        problems: why it is bad.
-    """
-
-    number: int
-    posting_id: str | None
-    posting: Posting | None
-    problems: Sequence[RowProblem] = ()
-
-    @classmethod
-    def bad(cls, number: int, message: str) -> "PostingRow":
-        """A row that cannot be read at all."""
-        return cls(number, None, None, (RowProblem(number, None, message),))
-
-
-class RowChecker:
-    """Makes postings of rows, and remembers what only all rows together show.
-
-    Attributes:
-        labels: how many good rows have each label group.
-        nothing: by column the cells that have a word for nothing, counted.
-        rounded_ids: ids of good rows that read like rounded numbers.
-    """
-
-    def __init__(self) -> None:
-        self._first: dict[str, int] = {}
-        self.labels = Counter[str]()
-        self.nothing: dict[str, Counter[str]] = {column: Counter() for column in _COLUMNS[1:]}
-        self.rounded_ids = Counter[str]()
-
-    def row(
-        self, number: int, values: Mapping[str, str], metadata: Metadata | FieldInvalid = NO_METADATA
-    ) -> PostingRow:
-        """A row by the names of its columns; those that are left out are empty, others are ignored.
-
-        Args:
-            number: of the row.
-            values: by column.
-            metadata: of the posting, or why it has none that may be.
-        """
-        cells = {column: strip_blanks(values.get(column, "")) for column in _COLUMNS}
-        posting_id, phash = as_posting_id(cells["posting_id"]), self._something("image_phash", cells)
-        problems = []
-        if not is_posting_id(posting_id):
-            message = f"expected {POSTING_ID_RULE}, got {posting_id[:_SHOWN]!r}"
-            problems.append(RowProblem(number, "posting_id", message))
-        elif (earlier := self._first.setdefault(posting_id, number)) != number:
-            problems.append(RowProblem(number, "posting_id", f"{posting_id!r} already stands in row {earlier}"))
-        if phash and not _PHASH.fullmatch(phash):
-            message = f"expected 16 hexadecimal digits, got {phash[:_SHOWN]!r}"
-            problems.append(RowProblem(number, "image_phash", message))
-        if isinstance(metadata, FieldInvalid):
-            problems.append(RowProblem(number, metadata.field, metadata.reason))
-        if problems or isinstance(metadata, FieldInvalid):
-            return PostingRow(number, posting_id[:_SHOWN] or None, None, problems)
-        posting = Posting(
-            posting_id=posting_id,
-            image=values["image"] if self._something("image", cells) else None,
-            title=decode_byte_escapes(values["title"]) if self._something("title", cells) else "",
-            image_phash=phash.lower() or None,
-            label_group=as_label(self._something("label_group", cells)),
-            metadata=metadata,
-        )
-        if posting.label_group is not None:
-            self.labels[posting.label_group] += 1
-        if is_rounded(posting_id):
-            self.rounded_ids[posting_id] += 1
-        return PostingRow(number, posting_id[:_SHOWN], posting)
-
-    def _something(self, column: str, cells: Mapping[str, str]) -> str:
-        """The text of a cell, "" where it says nothing; words for nothing are counted."""
-        text = cells[column]
-        if not says_nothing(text):
-            return text
-        if text:
-            self.nothing[column][text] += 1
-        return ""
-
-    def warnings(self, shown: int = EXAMPLES) -> list[str]:
-        """What is odd in the good rows of before, a sentence for each column and kind."""
-        found = [
-            f"{column}: {words.total()} cells say nothing ({counted(words, shown)}), and count as empty"
-            for column, words in self.nothing.items()
-            if words
-        ]
-        if self.rounded_ids:
-            found.append(
-                f"posting_id: {self.rounded_ids.total()} ids read like numbers that a spreadsheet rounded "
-                f"({counted(self.rounded_ids, shown)}): format the column as text, and export it again"
-            )
-        return [*found, *(f"label_group: {warning}" for warning in label_warnings(self.labels, shown))]
-
-
 class PostingRows:
     """The rows of a file, good and bad; it is NDJSON if its first character but blanks opens a JSON object, else CSV.
 
-    `posting_id` is required, in CSV the column `image` as well; `image_phash`, `title`, `label_group` and metadata may
-    be absent or empty, and others are ignored, see `warnings`. Blanks around ids, hashes and labels are left out, words
-    for nothing count as empty, and titles that hold Python byte escapes are decoded. It is read a line at a time, once.
+    `posting_id` is required, in CSV a column `image` or `title` as well; `image_phash`, `label_group`, metadata and
+    more images (`image_2` … `image_8`, in NDJSON also all as the list `images`) may be absent or empty, and others are
+    ignored, see `warnings`. Gaps between images are closed up, and one that is named twice counts once. Blanks around
+    ids, hashes and labels are left out, words for nothing count as empty, and titles that hold Python byte escapes are
+    decoded. It is read a line at a time, once.
 
     Args:
         path: of the file.
@@ -229,7 +121,7 @@ class PostingRows:
     def warnings(self, shown: int = EXAMPLES) -> list[str]:
         """What is odd in the rows so far, a sentence for each kind: form, columns that nothing reads, labels."""
         usual = self._read_as in {("UTF-8", ","), ("UTF-8", None)}
-        absent = [column for column in _COLUMNS if column not in self._known]
+        absent = [column for column in _USUAL if column not in self._known]
         names = [
             f"{name[:_SHOWN]!r}{f' (is it {meant}?)' if (meant := nearest(name, absent)) else ''}"
             if name
@@ -243,11 +135,11 @@ class PostingRows:
 
     def _csv(self, lines: TextLines) -> Iterator[PostingRow]:
         limit = self._limits.row_bytes
-        records = CsvRecords(lines, self._name, limit, _REQUIRED, _OPTIONAL, self._given.delimiter)
+        records = CsvRecords(lines, self._name, limit, _REQUIRED, _OPTIONAL, self._given.delimiter, one_of=_ONE_OF)
         self._read_as = (lines.name, records.delimiter)
         self._known.update(records.columns)
         metadata = [column for column in records.columns if is_metadata_column(column)]
-        self._ignored = dict.fromkeys(it for it in records.columns if it not in _COLUMNS and it not in metadata)
+        self._ignored = dict.fromkeys(it for it in records.columns if it not in COLUMNS and it not in metadata)
         try:
             check_columns(records.columns, self._limits.metadata)
         except FieldInvalid as error:
@@ -261,7 +153,7 @@ class PostingRows:
                 yield self._row(lines, number, values, partial(metadata_of_cells, columns, self._limits.metadata))
 
     def _ndjson(self, lines: TextLines) -> Iterator[PostingRow]:
-        """The fields are the columns of a CSV file, text or null, and `metadata`, an object or null.
+        """The fields are the columns of a CSV file, text or null, `metadata`, an object or null, and a list `images`.
 
         All but `posting_id` may be absent.
         """
@@ -274,31 +166,48 @@ class PostingRows:
                 elif line.strip():
                     try:
                         fields = fields_of(line)
-                        values = texts_of(fields, _COLUMNS)
+                        values, images = texts_of(fields, COLUMNS), _images_of(fields)
                     except BadLine as error:
                         yield PostingRow.bad(lines.number, str(error))
                     else:
                         self._known.update(values)
                         if len(self._ignored) < _MAX_IGNORED:
-                            unknown = (name[:_SHOWN] for name in fields if name not in (*_COLUMNS, METADATA))
+                            unknown = (name[:_SHOWN] for name in fields if name not in (*COLUMNS, IMAGES, METADATA))
                             self._ignored.update(dict.fromkeys(unknown))
                         given = fields.get(METADATA)
                         metadata = partial(parse_metadata, {} if given is None else given, self._limits.metadata)
-                        yield self._row(lines, lines.number, values, metadata)
+                        yield self._row(lines, lines.number, values, metadata, images)
         except TextError as error:
             yield PostingRow.bad(lines.number + 1, f"{error}; what follows was not read")
 
     def _row(
-        self, lines: TextLines, number: int, values: Mapping[str, str], metadata: Callable[[], Metadata]
+        self,
+        lines: TextLines,
+        number: int,
+        values: Mapping[str, str],
+        metadata: Callable[[], Metadata],
+        images: Sequence[str] | None = None,
     ) -> PostingRow:
-        faults = {column: lines.undecoded(text) for column, text in values.items() if not _is_plain(text)}
-        problems = [RowProblem(number, column, fault) for column, fault in faults.items() if fault is not None]
+        texts = [*values.items(), *((IMAGES, name) for name in images or ())]
+        faults = [(column, lines.undecoded(text)) for column, text in texts if not _is_plain(text)]
+        problems = [RowProblem(number, column, fault) for column, fault in faults if fault is not None]
         if problems:
             return PostingRow(number, None, None, problems)
         try:
-            return self._checker.row(number, values, metadata())
+            return self._checker.row(number, values, metadata(), images)
         except FieldInvalid as error:
-            return self._checker.row(number, values, error)
+            return self._checker.row(number, values, error, images)
+
+
+def _images_of(fields: Mapping[str, object]) -> Sequence[str] | None:
+    """The names in the list `images` of a line; None where it has none. Raises BadLine."""
+    if (names := list_of_texts(fields, IMAGES)) is None:
+        return None
+    if beside := [column for column in IMAGE_COLUMNS if fields.get(column) is not None]:
+        raise BadLine(f"expected either {IMAGES} or {beside[0]}, got both")
+    if len(names) > MAX_IMAGES:
+        raise BadLine(f"expected at most {MAX_IMAGES} {IMAGES}, got {len(names)}")
+    return names
 
 
 def _is_plain(text: str) -> bool:

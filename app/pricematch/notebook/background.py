@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from pricematch.errors import NotReady
 from pricematch.progress import NotedProgress, Progress
+from pricematch.serving.opening import opened
 from pricematch.serving.service import Service
-from pricematch.serving.startup import started
 from pricematch.settings import Settings
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class BackgroundService:
         if self._ended.is_set():
             return
         waiting = asyncio.create_task(ending.wait())
-        async with started(service, self._progress, serve=False, settle=True) as opening:
+        async with opened(service, self._progress, serve=False, settle=True) as opening:
             await asyncio.wait({opening, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if opening.done():
                 opening.result()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pricematch.catalogue.evidence import read_evidence_field
 from pricematch.catalogue.metadata import NO_METADATA, parse_metadata
-from pricematch.catalogue.postings import as_posting_id
+from pricematch.catalogue.postings import MAX_IMAGES, as_posting_id
 from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.errors import NotReady, SettingsError
 from pricematch.formats.posting_rows import metadata_limits
@@ -78,7 +78,7 @@ class Shop:
     def match(
         self,
         title: str = "",
-        image: "Image | None" = None,
+        image: "Image | list[Image] | None" = None,
         *,
         limit: int = 10,
         min_probability: float | None = None,
@@ -90,16 +90,20 @@ class Shop:
 
         Args:
             title: of a posting.
-            image: a path, the bytes of a file, an image of Pillow, or pixels: uint8, [height, width, 3].
+            image: a path, the bytes of a file, an image of Pillow, or pixels: uint8, [height, width, 3]; or a list of
+                these, the images of one posting.
             limit: matches, at most.
             min_probability: of a match; 0 gives every candidate. None for the threshold of the target.
             target: what the threshold was picked for: `f1`, or a precision such as `precision:0.95`. None for F1.
             filter: what holds of every match: `seller=acme;price=10..20`, or a mapping as JSON has it.
             metadata: the query's own, of which a matcher that was taught so compares what is evidence.
         """
-        if not title and image is None:
+        images = image if isinstance(image, list) else [] if image is None else [image]
+        if not title and not images:
             raise SettingsError("expected a title, an image, or both, got none")
-        content = None if image is None else image_bytes(image, self._settings.max_image_bytes)
+        if len(images) > MAX_IMAGES:
+            raise SettingsError(f"expected at most {MAX_IMAGES} images of a posting, got {len(images)}")
+        content = [image_bytes(it, self._settings.max_image_bytes) for it in images]
         options = query_options(self._settings, limit, min_probability, target, filter)
         own = NO_METADATA if metadata is None else parse_metadata(dict(metadata), metadata_limits(self._settings))
         return self._matches(lambda service: service.match(content, title, options, own))

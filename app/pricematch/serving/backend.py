@@ -116,15 +116,29 @@ class Readiness:
     def __init__(self) -> None:
         self._backend: Backend | None = None
         self._reason = "the service is starting"
-        self._stopping = False
+        self._failed = self._stopping = False
 
     def report(self, reason: str) -> None:
-        """Set the reason why the service is not ready yet."""
-        self._reason = reason
+        """Set the reason why the service is not ready yet; it is being started."""
+        self._reason, self._failed = reason, False
 
     def open(self, backend: Backend) -> None:
         """Answer from now on."""
-        self._backend, self._reason = backend, ""
+        self._backend, self._reason, self._failed = backend, "", False
+
+    def fail(self, reason: str) -> None:
+        """It could not be started; the reason names no folder, since whoever asks is told."""
+        self._reason, self._failed = reason, True
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be started, and is not being started again."""
+        return self._failed
+
+    @property
+    def starting(self) -> bool:
+        """Whether it may be open soon."""
+        return self._backend is None and not self._failed
 
     def drain(self) -> None:
         """Report not ready from now on, whatever happens; requests are still answered."""

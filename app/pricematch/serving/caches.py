@@ -63,9 +63,17 @@ class BoundedCache(Generic[Value]):
             return
         self.size += size - self._values.pop(key, (value, 0))[1]
         self._values[key] = value, size
+        self._make_room()
+
+    def _make_room(self) -> None:
         while self.size > self.most:
             _, (_, gone) = self._values.popitem(last=False)
             self.size -= gone
+
+    def resize(self, most: int) -> None:
+        """Keep so many bytes from now on."""
+        self.most = most
+        self._make_room()
 
     def clear(self) -> None:
         """Keep nothing of what there is."""

@@ -1,14 +1,14 @@
 """Many changes of postings in one request: each is made, or has its own problem."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from typing import TypeAlias
 
+from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.records import Patch, Put, Removal
-from pricematch.errors import ImageError, ModelOutputError, PricematchError
+from pricematch.errors import ModelOutputError
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.patches import PostingPatch
+from pricematch.serving.posting_images import BadImage, of_each
 from pricematch.serving.snapshots import Snapshot
 from pricematch.store.ports import ChangeOutcome
 
@@ -36,26 +36,22 @@ def change_each(intake: Intake, changes: Sequence[WantedChange]) -> tuple[Sequen
 
 
 def _stored(intake: Intake, changes: Sequence[WantedChange]) -> list[ChangeOutcome]:
-    given = [change.image for change in changes if not isinstance(change, Removal) and change.image is not None]
+    given = [() if isinstance(change, Removal) else change.images or () for change in changes]
+    each = [image for images in given for image in images]
     wanted = intake.snapshots.current.matcher.wanted_of_stored
-    forms = iter(intake.images.ensure_each(given, wanted) if given else ())
-    stored, bad = list[Put | Patch | Removal](), dict[int, PricematchError]()
-    for place, change in enumerate(changes):
-        if isinstance(change, Removal):
-            stored.append(change)
-            continue
-        form = None if change.image is None else next(forms)
-        if isinstance(form, ImageError):
-            bad[place] = form
-            continue
-        digest, content = (None, None) if form is None else (form.digest.hex(), form.stored_form)
-        if isinstance(change, PostingPatch):
-            stored.append(Patch(change.posting_id, partial(change.applied, image=digest), content, change.condition))
-        else:
-            posting = change.posting if digest is None else replace(change.posting, image=digest)
-            stored.append(Put(posting, content, change.condition))
+    found = of_each(given, intake.images.ensure_each(each, wanted) if each else ())
+    stored = [
+        change if isinstance(change, Removal) else _with_forms(change, forms)
+        for change, forms in zip(changes, found, strict=True)
+        if not isinstance(forms, BadImage)
+    ]
     outcomes = iter(intake.store.change_each(stored))
-    return [bad[place] if place in bad else next(outcomes) for place in range(len(changes))]
+    return [it.told if isinstance(it, BadImage) else next(outcomes) for it in found]
+
+
+def _with_forms(change: Offered | PostingPatch, forms: Sequence[ImageFeatures]) -> Put | Patch:
+    """A change as a store takes it, with the stored forms of the images that it brings."""
+    return change.patch(forms) if isinstance(change, PostingPatch) else change.put(forms)
 
 
 def _posting_id(change: WantedChange) -> str:

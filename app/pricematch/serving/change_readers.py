@@ -68,18 +68,31 @@ class Telling:
     failures: int = 0
 
 
+@dataclass(slots=True)
+class Places:
+    """Places of readers, of one catalogue or of several.
+
+    Attributes:
+        most: how many there are.
+        taken: and how many are taken.
+    """
+
+    most: int
+    taken: int = 0
+
+
 class ChangeReaders:
     """Gives each reader what comes behind its position; for one event loop.
 
     Who waits takes no thread, and is no request that is worked on: it has a place of its own kind.
 
     Args:
-        most: how many there may be at a time.
+        places: how many there may be at a time.
         arrivals: of versions.
     """
 
-    def __init__(self, most: int, arrivals: Arrivals) -> None:
-        self._most, self._arrivals, self._count = most, arrivals, 0
+    def __init__(self, places: Places, arrivals: Arrivals) -> None:
+        self._places, self._arrivals, self._count = places, arrivals, 0
         self._reading: dict[Hashable, asyncio.Task[FeedPage]] = {}
 
     def __len__(self) -> int:
@@ -133,10 +146,11 @@ class ChangeReaders:
     @contextmanager
     def _place(self) -> Iterator[None]:
         """A reader's place in the block; raises Overloaded."""
-        if self._count >= self._most:
-            raise Overloaded(f"{self._count} readers of changes are served; try again later")
-        self._count += 1
+        places = self._places
+        if places.taken >= places.most:
+            raise Overloaded(f"{places.taken} readers of changes are served; try again later")
+        self._count, places.taken = self._count + 1, places.taken + 1
         try:
             yield
         finally:
-            self._count -= 1
+            self._count, places.taken = self._count - 1, places.taken - 1

@@ -12,10 +12,12 @@ from pricematch.encoding.blocking import encoding_for
 from pricematch.encoding.catalogue_files import row_format
 from pricematch.encoding.stored_images import Encode
 from pricematch.errors import RowProblem
-from pricematch.formats.posting_rows import PostingRow, PostingRows, check_rows
+from pricematch.formats.posting_rows import PostingRows, check_rows
+from pricematch.formats.row_checks import PostingRow
 from pricematch.progress import Progress
 from pricematch.serving.imports import image_source
-from pricematch.serving.intake import RowImport, try_each
+from pricematch.serving.intake import try_each
+from pricematch.serving.row_imports import RowImport
 from pricematch.settings import Settings
 
 _EXAMPLES, _MAX_PROBLEMS = 20, 1000
@@ -91,7 +93,7 @@ class _Seen:
     """Counts what the readable postings of a file have, and titles that look damaged."""
 
     def __init__(self) -> None:
-        names = ("with an image", "with a hash", "with a title", "with a label group")
+        names = ("with an image", "with several images", "with a hash", "with a title", "with a label group")
         self.counts = dict.fromkeys(names, 0)
         self._markup, self._wrongly_decoded = list[str](), list[str]()
 
@@ -103,7 +105,7 @@ class _Seen:
             yield row
 
     def _count(self, posting: Posting) -> None:
-        fields = (posting.image, posting.image_phash, posting.title, posting.label_group)
+        fields = (posting.image, posting.more_images, posting.image_phash, posting.title, posting.label_group)
         for name, value in zip(self.counts, fields, strict=True):
             self.counts[name] += bool(value)
         if _MARKUP.search(posting.title):

@@ -54,9 +54,10 @@ def export_catalogue(
         with whole_file(file) as lines:
             for posting in _postings(store):
                 lines.write(posting_line(posting))
-                if images is not None and posting.image is not None and posting.image not in written:
-                    write_whole(images / posting.image, store.images.read(posting.image))
-                    written.add(posting.image)
+                if images is not None:
+                    for name in {*posting.images} - written:
+                        write_whole(images / name, store.images.read(name))
+                        written.add(name)
                 count += 1
                 progress("Writing postings", count, max(count, total))
         feedback = [] if verdicts is None else store.feedback.all_feedback()

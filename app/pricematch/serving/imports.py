@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from pricematch.catalogue.features import Wanted
-from pricematch.catalogue.records import Counts, Job
+from pricematch.catalogue.job_records import Counts, Job
 from pricematch.encoding.blocking import encoding_for
 from pricematch.encoding.catalogue_files import row_format
 from pricematch.encoding.ports import ImageSource
@@ -30,7 +30,8 @@ from pricematch.formats.posting_rows import PostingRows, TextFormat, check_rows
 from pricematch.formats.zip_images import ZipImages, ZipLimits
 from pricematch.matching.stock_images import StockImage
 from pricematch.progress import Progress
-from pricematch.serving.intake import Intake, RowImport, put_each, try_each
+from pricematch.serving.intake import Intake, put_each, try_each
+from pricematch.serving.row_imports import RowImport
 from pricematch.serving.snapshot_builder import stock_images
 from pricematch.settings import Settings
 from pricematch.store.job_files import JobFiles

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.feed import LASTING, Position
+from pricematch.catalogue.job_records import Counts
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import Counts, Put
+from pricematch.catalogue.records import Put
 from pricematch.encoding.catalogue_files import find_images, image_folder, read_catalogue, skip_or_refuse
 from pricematch.encoding.ingest import ImagesByDigest, digest_images, each_image
 from pricematch.encoding.ports import ImageSource
@@ -107,7 +108,9 @@ def load_catalogue(
         if earlier.job_id != job.job_id:  # it broke off, and this one puts all of it
             store.jobs.cancel(earlier.job_id)
     postings = [
-        posting for posting in source.content.postings if models.matcher is not None or posting.image in digests
+        posting
+        for posting in source.content.postings
+        if models.matcher is not None or any(name in digests for name in posting.images)
     ]
     done, counts = 0, Counts()
     for batch in _batches(postings, images, digests):
@@ -153,10 +156,10 @@ def _batches(
     batch: list[Put] = []
     size = 0
     for posting in postings:
-        digest = digests.get(posting.image or "")
-        image = None if images is None or digest is None else images.read(posting.image or "")
-        batch.append(Put(replace(posting, image=None if digest is None else digest.hex()), image))
-        size += len(image or b"")
+        good = [name for name in posting.images if name in digests]
+        content = [] if images is None else [images.read(name) for name in good]
+        batch.append(Put(posting.with_images(digests[name].hex() for name in good), content))
+        size += sum(map(len, content))
         if len(batch) == _AT_ONCE or size > _BYTES_AT_ONCE:
             yield batch
             batch, size = [], 0
@@ -169,5 +172,5 @@ def _refuse_or_warn(content: CsvCatalogue, errors: Mapping[str, ImageError], *, 
     problems = content.image_problems(errors)
     if not skip:
         content.refuse(problems)
-    if problems:
-        _log.warning("%s", CatalogueError(f"{content.path}: {len(problems)} postings whose image is bad", problems))
+    if count := len({problem.row for problem in problems}):
+        _log.warning("%s", CatalogueError(f"{content.path}: {count} postings whose image is bad", problems))

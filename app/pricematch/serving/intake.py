@@ -1,18 +1,15 @@
-"""Changes to a catalogue: stored first, then taken into memory; one by one, and rows of a file many at once."""
+"""Changes to a catalogue: stored first, then taken into memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from pricematch.catalogue.features import Wanted
+from pricematch.catalogue.features import ImageFeatures, Wanted
 from pricematch.catalogue.feedback_batches import FeedbackBatch, PairDecision
-from pricematch.catalogue.postings import MAX_LABEL_CHARS, Posting
+from pricematch.catalogue.postings import Posting
 from pricematch.catalogue.records import (
     ANYHOW,
     NO_REMARK,
     Condition,
-    Counts,
     Decision,
     Kept,
     PairFeedback,
@@ -21,10 +18,9 @@ from pricematch.catalogue.records import (
     Remark,
     Stored,
 )
-from pricematch.encoding.ports import ImageSource
 from pricematch.encoding.stored_images import Encode, StoredImages
-from pricematch.errors import ImageError, ModelOutputError, PricematchError, RowDamaged, RowProblem
-from pricematch.formats.posting_rows import PostingRow
+from pricematch.errors import RowDamaged
+from pricematch.serving.posting_images import BadImage, names_of, of_each
 from pricematch.serving.snapshots import Snapshot, Snapshots
 from pricematch.store.ports import FeedbackStore, PostingStore
 
@@ -34,14 +30,19 @@ class Offered:
     """A posting to be stored.
 
     Attributes:
-        posting: its `image` is None, or the digest of an image that is stored.
-        image: the bytes of its image; None where it brings none.
+        posting: its `images` are the digests of images that are stored; none where it brings some.
+        images: the bytes of its images, each in its place.
         condition: what must be true of the stored one.
     """
 
     posting: Posting
-    image: bytes | None = None
+    images: Sequence[bytes] = ()
     condition: Condition = ANYHOW
+
+    def put(self, forms: Sequence[ImageFeatures]) -> Put:
+        """The same as a store takes it, with the stored forms of its images."""
+        posting = self.posting.with_images(names_of(forms)) if forms else self.posting
+        return Put(posting, [it.stored_form for it in forms], self.condition)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Intake:
     snapshots: Snapshots
 
     def put(self, put: Put) -> tuple[Kept, Snapshot]:
-        """Store a posting; the features of its image are kept already, see `StoredImages.keep`.
+        """Store a posting; the features of its images are kept already, see `StoredImages.keep`.
 
         Returns:
             What became of it, and the snapshot in which it is found.
@@ -74,7 +75,7 @@ class Intake:
         return kept, self.snapshots.follow([put.posting.posting_id])
 
     def patch(self, patch: Patch) -> tuple[Posting, Kept, Snapshot]:
-        """Change some of a stored posting; the features of an image that it brings are kept already, as for `put`.
+        """Change some of a stored posting; the features of images that it brings are kept already, as for `put`.
 
         Returns:
             The posting, what became of it, and the snapshot in which it is found.
@@ -87,11 +88,11 @@ class Intake:
         posting, kept = self.store.patch(patch)
         return posting, kept, self.snapshots.follow([patch.posting_id])
 
-    def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | ImageError]:
-        """Store those of some postings whose image can be used; images are encoded together.
+    def put_each(self, offered: Sequence[Offered]) -> Sequence[Kept | BadImage]:
+        """Store those of some postings whose images can be used; images are encoded together.
 
         Returns:
-            What became of each, or why its image cannot be used.
+            What became of each, or which of its images cannot be used, and why.
 
         Raises:
             ImageUnavailable: one was to show an image that is not stored; nothing is stored.
@@ -139,34 +140,29 @@ class Intake:
 
 def put_each(
     store: PostingStore, images: StoredImages, wanted: Wanted, offered: Sequence[Offered]
-) -> Sequence[Kept | ImageError]:
+) -> Sequence[Kept | BadImage]:
     """The same without a catalogue in memory; `wanted` features of the images are computed."""
-    forms = iter(images.ensure_each([it.image for it in offered if it.image is not None], wanted))
-    puts, bad = list[Put](), dict[int, ImageError]()
-    for place, it in enumerate(offered):
-        form = None if it.image is None else next(forms)
-        if form is None:
-            puts.append(Put(it.posting, None, it.condition))
-        elif isinstance(form, ImageError):
-            bad[place] = form
-        else:
-            puts.append(Put(replace(it.posting, image=form.digest.hex()), form.stored_form, it.condition))
+    found = of_each([it.images for it in offered], images.ensure_each(_images(offered), wanted))
+    puts = [it.put(forms) for it, forms in zip(offered, found, strict=True) if not isinstance(forms, BadImage)]
     kept = iter(store.put(puts))
-    return [bad[place] if place in bad else next(kept) for place in range(len(offered))]
+    return [it if isinstance(it, BadImage) else next(kept) for it in found]
+
+
+def _images(offered: Sequence[Offered]) -> list[bytes]:
+    return [image for it in offered for image in it.images]
 
 
 def try_each(
     stored: Callable[[str], Stored | None], encode: Encode, offered: Sequence[Offered]
-) -> Sequence[Kept | ImageError]:
+) -> Sequence[Kept | BadImage]:
     """What `put_each` would make of some postings, each by itself; their images are decoded, and nothing is stored."""
-    found = iter(encode([it.image for it in offered if it.image is not None], Wanted(phash=True, stored_form=True)))
-    outcomes = list[Kept | ImageError]()
-    for it in offered:
-        features = None if it.image is None else next(found)
-        if isinstance(features, ImageError):
-            outcomes.append(features)
+    found = of_each([it.images for it in offered], encode(_images(offered), Wanted(phash=True, stored_form=True)))
+    outcomes = list[Kept | BadImage]()
+    for it, forms in zip(offered, found, strict=True):
+        if isinstance(forms, BadImage):
+            outcomes.append(forms)
             continue
-        posting = it.posting if features is None else replace(it.posting, image=features.digest.hex())
+        posting = it.put(forms).posting
         try:
             before = stored(posting.posting_id)
         except RowDamaged:
@@ -175,120 +171,3 @@ def try_each(
             same = before is not None and before.posting == posting
             outcomes.append(Kept(0, "created" if before is None else "unchanged" if same else "replaced"))
     return outcomes
-
-
-AT_ONCE = 64
-"""Rows of a batch, at most."""
-_BYTES_AT_ONCE = 32 * 1024 * 1024
-"""Of its images; one more may come on top."""
-_PutEach: TypeAlias = Callable[[Sequence[Offered]], Sequence[Kept | ImageError]]
-
-
-@dataclass(frozen=True)
-class ImportedBatch:
-    """A batch of rows that is stored.
-
-    Attributes:
-        rows: how many, bad ones included.
-        counts: what became of them.
-        problems: of those that failed, in the order of the file.
-    """
-
-    rows: int
-    counts: Counts
-    problems: Sequence[RowProblem]
-
-
-@dataclass(frozen=True)
-class RowImport:
-    """Puts the postings of rows into a store; a bad row fails alone.
-
-    Attributes:
-        images: the images that rows name; None: rows bring none, and stored postings keep theirs.
-        stored: gives what is stored under an id; None for nothing.
-        put_each: stores postings.
-        max_title_chars: characters of a title.
-    """
-
-    images: ImageSource | None
-    stored: Callable[[str], Stored | None]
-    put_each: _PutEach
-    max_title_chars: int
-
-    def batches(self, rows: Iterable[PostingRow], skip: int = 0) -> Iterator[ImportedBatch]:
-        """Put rows without the first `skip`; a batch that is yielded is kept for good.
-
-        Raises:
-            StoreError: it cannot be kept.
-            CatalogueError: the rows cannot be read on.
-        """
-        batch: list[tuple[PostingRow, Offered | RowProblem]] = []
-        size = 0
-        for row in islice(rows, skip, None):
-            found = self._offered(row)
-            batch.append((row, found))
-            size += len(found.image or b"") if isinstance(found, Offered) else 0
-            if len(batch) == AT_ONCE or size > _BYTES_AT_ONCE:
-                yield self._stored(batch)
-                batch, size = [], 0
-        if batch:
-            yield self._stored(batch)
-
-    def _offered(self, row: PostingRow) -> Offered | RowProblem:
-        """The posting of a row, or the first problem of the row."""
-        if row.posting is None:
-            return row.problems[0]
-        try:
-            posting, image = self._with_image(row.posting)
-        except (ImageError, RowDamaged) as error:  # of a damaged posting nobody knows which image it had
-            return _image_problem(row, error)
-        if len(posting.title) > self.max_title_chars:
-            message = f"expected at most {self.max_title_chars} characters, got {len(posting.title)}"
-            return RowProblem(row.number, "title", message)
-        if len(posting.label_group or "") > MAX_LABEL_CHARS:
-            return RowProblem(row.number, "label_group", f"expected at most {MAX_LABEL_CHARS} characters, got more")
-        if image is None and posting.image is None and not posting.title:
-            return RowProblem(row.number, None, "expected an image or a title, got neither")
-        return Offered(posting, image)
-
-    def _with_image(self, posting: Posting) -> tuple[Posting, bytes | None]:
-        """A posting without the name of its image, and the image; or with the digest of the one it keeps."""
-        if self.images is not None:
-            image = None if posting.image is None else self.images.read(posting.image)
-            return replace(posting, image=None), image
-        stored = self.stored(posting.posting_id)
-        return replace(posting, image=None if stored is None else stored.posting.image), None
-
-    def _stored(self, batch: Sequence[tuple[PostingRow, Offered | RowProblem]]) -> ImportedBatch:
-        good = [(row, found) for row, found in batch if isinstance(found, Offered)]
-        outcomes = dict(zip((row.number for row, _ in good), self._put([found for _, found in good]), strict=True))
-        counts, problems = Counts(), list[RowProblem]()
-        for row, found in batch:
-            outcome = outcomes.get(row.number)
-            if isinstance(outcome, Kept):
-                counts += Counts(**{outcome.outcome: 1})
-                continue
-            counts += Counts(failed=1)
-            found_problems = row.problems or [found if isinstance(found, RowProblem) else _image_problem(row, outcome)]
-            problems.extend(replace(problem, posting_id=row.posting_id) for problem in found_problems)
-        return ImportedBatch(len(batch), counts, problems)
-
-    def _put(self, offered: Sequence[Offered]) -> Sequence[Kept | PricematchError]:
-        """The outcome of each; where all of them together fail, they are put one by one."""
-        try:
-            return self.put_each(offered)
-        except (ImageError, ModelOutputError):
-            return [self._put_alone(it) for it in offered]
-
-    def _put_alone(self, offered: Offered) -> Kept | PricematchError:
-        try:
-            [kept] = self.put_each([offered])
-        except (ImageError, ModelOutputError) as error:
-            return error
-        return kept
-
-
-def _image_problem(row: PostingRow, error: PricematchError | None) -> RowProblem:
-    name = None if row.posting is None else row.posting.image
-    text = str(error)
-    return RowProblem(row.number, "image", text if name is None or repr(name) in text else f"{name[:200]!r}: {text}")

@@ -8,12 +8,14 @@ from pricematch.matching.queries import Evidence, Match
 
 def match_fields(match: Match) -> dict[str, Any]:
     """What is known of a match beside its posting, but for what is not."""
+    pair = match.image_pair
     fields = {
         "probability": match.probability,
         "level": match.match_type,
         "similarity": match.similarity,
         "verdict": match.feedback,
         "evidence": None if match.evidence is None else evidence_fields(match.evidence),
+        "images": None if pair is None else {"query": pair[0] + 1, "match": pair[1] + 1},
         "stock_image": match.stock_image or None,
         "one_colour": match.one_colour or None,
     }

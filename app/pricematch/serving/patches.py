@@ -1,13 +1,16 @@
 """Changes of some of a stored posting, by its fields."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from pricematch.catalogue.features import ImageFeatures
 from pricematch.catalogue.metadata import MetadataLimits, merged_metadata
 from pricematch.catalogue.postings import Posting
-from pricematch.catalogue.records import ANYHOW, Condition
+from pricematch.catalogue.records import ANYHOW, Condition, Patch
 from pricematch.errors import FieldInvalid
+from pricematch.serving.posting_images import names_of
 
 
 @dataclass(frozen=True)
@@ -24,34 +27,40 @@ class PostingPatch:
 
     Attributes:
         posting_id: of the posting.
-        fields: values of those of `Posting` that change, but for metadata; of `image` None alone, which removes it.
+        fields: values of those of `Posting` that change, but for metadata and images.
         metadata: how metadata changes; None: they stay.
-        image: the bytes of an image in place of the stored one; None where it brings none.
+        images: the bytes of images in place of the stored ones, of which none removes all; None: they stay.
         condition: what must be true of the stored posting.
     """
 
     posting_id: str
     fields: Mapping[str, Any]
     metadata: MetadataPatch | None = None
-    image: bytes | None = None
+    images: Sequence[bytes] | None = None
     condition: Condition = ANYHOW
 
-    def applied(self, posting: Posting, image: str | None) -> Posting:
-        """The posting after the change; the hash of an image that it has no more goes, unless the change brings one.
+    def patch(self, forms: Sequence[ImageFeatures]) -> Patch:
+        """The same as a store takes it, with the stored forms of the images that it brings."""
+        change = partial(self.applied, images=names_of(forms))
+        return Patch(self.posting_id, change, [it.stored_form for it in forms], self.condition)
+
+    def applied(self, posting: Posting, images: Sequence[str]) -> Posting:
+        """The posting after the change; the hash of an image that is not its first any more goes, unless one comes.
 
         Args:
             posting: as it is stored.
-            image: the digest of the image that the change brings.
+            images: the digests of the images that the change brings.
 
         Raises:
             FieldInvalid: it would have neither image nor title, or metadata that may not be.
         """
-        fields = dict(self.fields) if image is None else {**self.fields, "image": image}
-        if "image" in fields and fields["image"] != posting.image:
+        shown = posting if self.images is None else posting.with_images(images)
+        fields = dict(self.fields)
+        if shown.image != posting.image:
             fields.setdefault("image_phash", None)
         if self.metadata is not None:
             fields["metadata"] = merged_metadata(posting.metadata, self.metadata.value, self.metadata.limits)
-        changed = replace(posting, **fields)
+        changed = replace(shown, **fields)
         if changed.image is None and not changed.title:
             raise FieldInvalid("title", "expected an image or a title to be left, got neither")
         return changed

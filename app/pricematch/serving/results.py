@@ -39,10 +39,10 @@ class MatchedEach:
 
 @dataclass(frozen=True, slots=True)
 class ComparedItem:
-    """One of two postings that are compared: a stored one by its id, or image, title and metadata of another."""
+    """One of two postings that are compared: a stored one by its id, or images, title and metadata of another."""
 
     posting_id: str | None
-    image: bytes | None = None
+    images: Sequence[bytes] = ()
     title: str = ""
     metadata: Metadata = NO_METADATA
 

@@ -23,8 +23,8 @@ from pricematch.pairs.thresholds import Target
 from pricematch.progress import Progress
 from pricematch.serving.exclusions import PRODUCT, read_exclusions
 from pricematch.serving.offline_store import with_store_of_catalogue
+from pricematch.serving.opening import opened
 from pricematch.serving.service import Service
-from pricematch.serving.startup import started
 from pricematch.settings import Settings
 
 _log = logging.getLogger("pricematch")
@@ -129,7 +129,7 @@ async def _shown(
     progress: Progress,
 ) -> Shown:
     service = Service(settings)
-    async with started(service, progress, serve=False) as opening:
+    async with opened(service, progress, serve=False) as opening:
         await opening
         matcher = service.snapshot.matcher
         if matcher.probability is None:
@@ -152,7 +152,12 @@ async def _shown(
                 raise SettingsError(
                     f"cannot draw {output} (there are no images; name them with --images, or leave it out)"
                 )
-            images = {it.posting_id: await _image(service, it.posting_id) for it in (query, *postings) if it.image}
+            places = {it.posting_id: 0 if it.image_pair is None else it.image_pair[1] for it in result.matches}
+            images = {
+                it.posting_id: await _image(service, it.posting_id, places.get(it.posting_id, 0) + 1)
+                for it in (query, *postings)
+                if it.image
+            }
             _draw(settings, query, found, images, output)
         return Shown(query, found, result)
 
@@ -171,8 +176,9 @@ def _parsed(target: str | None) -> Target | None:
         raise SettingsError(f"--target: {error}") from error
 
 
-async def _image(service: Service, posting_id: str) -> bytes:
-    with (await service.image(posting_id))[0] as file:
+async def _image(service: Service, posting_id: str, place: int) -> bytes:
+    """An image by its place: of a match that which is the nearest."""
+    with (await service.image(posting_id, place))[0] as file:
         return file.read()
 
 

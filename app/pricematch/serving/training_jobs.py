@@ -17,9 +17,9 @@ from typing import Any, Self
 from pydantic import SecretStr
 
 from pricematch.catalogue.feedback import Feedback, corrected_labels
+from pricematch.catalogue.job_records import Job
 from pricematch.catalogue.labels import is_rounded
 from pricematch.catalogue.postings import Catalogue
-from pricematch.catalogue.records import Job
 from pricematch.errors import LabelsNeeded, Overloaded, StoreError
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import Store
@@ -63,6 +63,7 @@ class Trainer:
         store: has the jobs, and what is learned from.
         before: describes the matcher that serves, for the result.
         on_written: called before a job that wrote a version is done.
+        turn: held while one runs, so that of several catalogues one is learned from at a time; None: there is one.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class Trainer:
         store: Store,
         before: Callable[[], Mapping[str, Any] | None],
         on_written: Callable[[], None],
+        turn: "Lock | None" = None,
     ) -> None:
+        self._turn = turn or Lock()
         self._settings, self._store, self._before, self._on_written = settings, store, before, on_written
         self._queueing, self._stop, self._wake = Lock(), Event(), Event()
         self._thread = Thread(target=self._work, daemon=True, name="train")
@@ -108,11 +111,21 @@ class Trainer:
             pause = self._settings().follow_seconds
             try:
                 for job in self._store.jobs.unfinished(TRAIN_MATCHER):
-                    if not self._stop.is_set():
-                        self._run(job)
+                    self._run_in_turn(job)
             except StoreError as error:
                 _log.error("trainings wait: %s", error)
                 pause *= _PATIENCE
+
+    def _run_in_turn(self, job: Job) -> None:
+        """Train once no other catalogue is learned from; not where the service stops before. Raises StoreError."""
+        while not self._stop.is_set():
+            if self._turn.acquire(timeout=_LOOK_SECONDS):
+                try:
+                    if not self._stop.is_set():
+                        self._run(job)
+                finally:
+                    self._turn.release()
+                return
 
     def _run(self, job: Job) -> None:
         """Train to the end, unless it is cancelled or the service stops; raises StoreError."""
@@ -167,7 +180,7 @@ class _Process:
             COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(),
+            env=_environment(settings),
             text=True,
             encoding="utf-8",
         )
@@ -233,8 +246,12 @@ def check_labels(catalogue: Catalogue, feedback: Feedback) -> None:
         )
 
 
-def _environment() -> dict[str, str]:
-    """The environment of a training: ours, and where our modules are, but for settings that it has no use for."""
-    held_back = {f"PRICEMATCH_{name}".upper() for name in _HELD_BACK}
+def _environment(settings: Settings) -> dict[str, str]:
+    """The environment of a training: ours, and where our modules are, but for settings that it has no use for.
+
+    What the settings leave out although the environment has it is another namespace's.
+    """
+    left_out = Settings.model_fields.keys() - settings.model_fields_set
+    held_back = {f"PRICEMATCH_{name}".upper() for name in _HELD_BACK | left_out}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in held_back}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))}

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from threading import Lock
 from typing import BinaryIO
 
-from pricematch.catalogue.records import Job
+from pricematch.catalogue.job_records import Job
 from pricematch.encoding.catalogue_files import row_format
 from pricematch.errors import JobNotFound, Overloaded
 from pricematch.formats.posting_rows import TextFormat, check_rows

@@ -66,13 +66,13 @@ class Webhooks:
         self._outgoing = Outgoing(private=private, seconds=_SECONDS, max_bytes=_ANSWER_BYTES)
         self._tasks: Sequence[asyncio.Task[None]] = ()
         self.telling = [
-            Telling(f"{place} {urlsplit(url).hostname}") for place, url in enumerate(settings.webhooks, start=1)
+            Telling(f"{place} {urlsplit(url).hostname}") for place, url in enumerate(service.webhooks, start=1)
         ]
 
     def begin(self) -> None:
         """Tell from now on."""
         self._service.telling = self.telling
-        pairs = zip(self._service.settings.webhooks, self.telling, strict=True)
+        pairs = zip(self._service.webhooks, self.telling, strict=True)
         self._tasks = [asyncio.create_task(self._tell(url, telling)) for url, telling in pairs]
 
     async def aclose(self) -> None:

@@ -22,6 +22,7 @@ from pricematch.store.sqlite.backup import Counted, Replaced, copy_database, cou
 from pricematch.store.sqlite.checks import check_whole, row_faults
 from pricematch.store.sqlite.database import Mode, connect
 from pricematch.store.sqlite.schema import SCHEMA
+from pricematch.store.sqlite.shown_images import showing
 from pricematch.store.sqlite.store import DATABASE, INCOMING, WAIT_SECONDS, Store, open_store, set_aside
 
 _PLACED_AT_ONCE = 64
@@ -102,8 +103,7 @@ def _read(store: Store, digest: bytes) -> bytes:
         return store.images.read(digest.hex())
     except ImageUnavailable as error:
         with store.database.read() as connection:
-            shown = connection.execute("SELECT posting_id FROM posting WHERE image = ? LIMIT 3", (digest,)).fetchall()
-        names = ", ".join(posting_id for (posting_id,) in shown)
+            names = ", ".join(showing(connection, digest, 3))
         raise StoreDamaged(f"{error}; put the postings that show it again, or delete them: {names}") from error
 
 

@@ -12,6 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 from pricematch.errors import StoreDamaged, StoreError, StoreFull, StoreInUse, StoreUnavailable
+from pricematch.formats.atomic_writes import make_folder
+from pricematch.settings import NAMESPACES
 
 _log = logging.getLogger("pricematch")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -73,6 +75,13 @@ def _full(place: Path) -> StoreFull:
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 """Modes of what is in a store: a catalogue is its owner's affair."""
+
+
+def make_store_folder(folder: Path) -> None:
+    """Make the folder of a store for its owner alone, and for a namespace's those around it; raises SettingsError."""
+    around = [folder.parent.parent, folder.parent] if folder.parent.name == NAMESPACES else []
+    for each in (*around, folder):
+        make_folder(each, PRIVATE_FOLDER)
 
 
 def close_to_others(folder: Path, names: Iterable[str]) -> None:

@@ -5,10 +5,8 @@ from typing import Protocol
 
 from pricematch.catalogue.feed import Position
 from pricematch.catalogue.fields import Field
-from pricematch.catalogue.records import (
-    Job,
-    KeptAnswer,
-)
+from pricematch.catalogue.job_records import Job
+from pricematch.catalogue.records import KeptAnswer
 from pricematch.errors import RowProblem
 
 

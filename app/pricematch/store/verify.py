@@ -18,6 +18,7 @@ from pricematch.store.sqlite.checksums import COLUMNS, count_rows, damaged_rows,
 from pricematch.store.sqlite.database import Database, witnessed
 from pricematch.store.sqlite.jobs import SqliteJobs
 from pricematch.store.sqlite.product_rows import mend
+from pricematch.store.sqlite.shown_images import count_more, look_up_fault, make_anew, showing, shown_images
 from pricematch.store.sqlite.store import (
     DATABASE,
     IMAGES,
@@ -156,11 +157,10 @@ def _checked_jobs(database: Database, folder: Path) -> Checked:
 def _checked_images(database: Database, folder: Path, progress: Progress) -> Iterator[Checked]:
     images, lost = ImageFiles(folder / IMAGES), ImageFiles(folder / LOST_FOUND)
     prefixes = [bytes([prefix]) for prefix in range(256)]
-    shown, faults = list[bytes](), list[str]()
+    shown, faults, count, fault = list[bytes](), list[str](), 0, None
     try:
         with database.read() as connection:
-            rows = connection.execute("SELECT DISTINCT image FROM posting WHERE image IS NOT NULL")
-            shown = [image for (image,) in rows]
+            shown, count, fault = shown_images(connection), count_more(connection), look_up_fault(connection)
     except StoreError as error:
         faults.append(str(error))
     for done, digest in enumerate(shown):
@@ -172,6 +172,7 @@ def _checked_images(database: Database, folder: Path, progress: Progress) -> Ite
                 faults.append(f"{error}; the posting {posting_id!r} shows it")
     progress("Reading images", len(shown), len(shown))
     yield Checked("images that postings show", len(shown), faults)
+    yield Checked("rows of more_image", count, _mended_at_start(fault))
     known = set(shown)
     yield Checked("images that none shows", sum(len(images.digests(prefix) - known) for prefix in prefixes))
     yield Checked(f"images in {LOST_FOUND}", sum(len(lost.digests(prefix)) for prefix in prefixes))
@@ -179,8 +180,12 @@ def _checked_images(database: Database, folder: Path, progress: Progress) -> Ite
 
 def _showing(database: Database, digest: bytes) -> str | None:
     with database.read() as connection:
-        row = connection.execute("SELECT posting_id FROM posting WHERE image = ? LIMIT 1", (digest,)).fetchone()
-    return None if row is None else str(row[0])
+        return next(iter(showing(connection, digest, 1)), None)
+
+
+def _mended_at_start(fault: str | None) -> list[str]:
+    """A fault of the look-up of images, if there is one, with what becomes of it."""
+    return [] if fault is None else [f"{fault}; the next start of a service makes it anew"]
 
 
 def _mended(database: Database) -> list[str]:
@@ -190,6 +195,7 @@ def _mended(database: Database) -> list[str]:
         given_up = list[str]()
         for table in COLUMNS:
             given_up += [f"{name} was damaged, and is deleted" for name in delete_damaged(connection, table)]
+        make_anew(connection)
         forget_all(connection)
         mend(connection)
         if faults := list(structure_faults(connection)):

@@ -16,8 +16,9 @@ from pricematch.errors import HistoryLost, VersionUnknown
 from pricematch.progress import silent
 from pricematch.settings import Settings
 from pricematch.store.backup import backup, restore
+from pricematch.store.sqlite.checksums import row_checksum
 from pricematch.store.sqlite.feed import statement
-from pricematch.store.sqlite.schema import MIGRATIONS
+from pricematch.store.sqlite.migrations import MIGRATIONS
 from pricematch.store.sqlite.store import DATABASE, Store, open_store
 from pricematch.store.verify import accept_loss
 from tests.support.feeds import Replica
@@ -290,7 +291,7 @@ def test_choices_that_an_earlier_version_stored_are_told_as_new(tmp_path: Path) 
         for name, version in rows:
             altered = "9" if name == "matcher" else version
             connection.execute(
-                "INSERT INTO active_model VALUES (?, ?, ?)", (name, altered, old_checksum(name, version))
+                "INSERT INTO active_model VALUES (?, ?, ?)", (name, altered, row_checksum((name, version)))
             )
     with closing(open_store(tmp_path)) as store:
         told = store.feed.changes(Position(1), 2).changes
@@ -301,7 +302,7 @@ def test_choices_that_an_earlier_version_stored_are_told_as_new(tmp_path: Path) 
 
 
 def as_before(connection: sqlite3.Connection, schema: int) -> None:
-    """Take back the migrations behind a schema, as far as choices of models are concerned."""
+    """Take back the migrations behind a schema, as far as choices of models and the posting are concerned."""
     with closing(sqlite3.connect(":memory:")) as fresh:
         for text in MIGRATIONS[:schema]:
             fresh.executescript(text)
@@ -309,15 +310,13 @@ def as_before(connection: sqlite3.Connection, schema: int) -> None:
     for kind, name in connection.execute("SELECT type, name FROM sqlite_master").fetchall():
         if name not in there and kind == "table":
             connection.execute(f"DROP TABLE {name}")
+    connection.execute("ALTER TABLE posting DROP COLUMN more_images")
+    covered = "SELECT posting_id, image, title, image_phash, label_group, revision, metadata FROM posting"
+    for row in connection.execute(covered).fetchall():
+        connection.execute("UPDATE posting SET checksum = ? WHERE posting_id = ?", (row_checksum(row), row[0]))
     connection.execute("DROP TABLE active_model")
     connection.execute("CREATE TABLE active_model (name TEXT PRIMARY KEY, version TEXT NOT NULL, checksum BLOB) STRICT")
     connection.execute(f"PRAGMA user_version = {schema}")
-
-
-def old_checksum(name: str, version: str) -> bytes:
-    from pricematch.store.sqlite.checksums import row_checksum
-
-    return row_checksum((name, version))
 
 
 def test_who_follows_a_store_follows_a_restore(store: Store, tmp_path: Path) -> None:

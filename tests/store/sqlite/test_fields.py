@@ -11,7 +11,7 @@ from pricematch.catalogue.fields import Field
 from pricematch.errors import LimitExceeded, RowDamaged
 from pricematch.store.service_ports import FieldStore
 from pricematch.store.sqlite.checksums import row_checksum
-from pricematch.store.sqlite.schema import MIGRATIONS
+from pricematch.store.sqlite.migrations import MIGRATIONS
 from pricematch.store.sqlite.store import DATABASE, open_store
 from tests.support.memory_store import MemoryStore
 

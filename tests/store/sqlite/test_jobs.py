@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pricematch.catalogue.records import Counts
+from pricematch.catalogue.job_records import Counts
 from pricematch.errors import RowProblem
 from pricematch.store.sqlite import jobs as sqlite_jobs
 from pricematch.store.sqlite.store import DATABASE, Store, open_store

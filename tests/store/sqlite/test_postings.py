@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def test_a_posting_comes_back_as_it_was_put_with_its_image(store: Store) -> None:
     posting = Posting("a", name_of(b"image"), "Title\0 of é 😀", "0f" * 8, "group")
-    [kept] = store.postings.put([Put(posting, b"image")])
+    [kept] = store.postings.put([Put(posting, [b"image"])])
     assert (kept.revision, kept.outcome) == (1, "created")
     stored = store.postings.get("a")
     assert stored is not None
@@ -80,8 +80,8 @@ def test_a_condition_that_holds_lets_the_change_through(store: Store) -> None:
 def test_an_image_of_another_digest_is_refused(store: Store) -> None:
     posting = Posting("a", name_of(b"one"))
     wrong = [
-        Put(posting, b"other"),
-        Put(Posting("a", None), b"one"),
+        Put(posting, [b"other"]),
+        Put(Posting("a", None), [b"one"]),
         Put(Posting("a", "AB" * 32)),
         Put(Posting("a", "x")),
     ]
@@ -164,8 +164,8 @@ def test_of_several_changes_those_that_cannot_be_made_fail_alone(store: Store) -
             put("a", image_bytes(1)),
             put("a", image_bytes(2), condition=Condition(exists=False)),
             Put(Posting("b", name_of(image_bytes(3)))),
-            Patch("none", lambda posting: posting, image_bytes(4)),
-            Patch("patched", refused, image_bytes(5)),
+            Patch("none", lambda posting: posting, [image_bytes(4)]),
+            Patch("patched", refused, [image_bytes(5)]),
             Removal("damaged", when=lambda _: True),
             put("c", image_bytes(6)),
         ]

@@ -16,6 +16,7 @@ from pricematch.catalogue.feed import Position
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreInUse, StoreNewer, StoreUnavailable
 from pricematch.settings import Settings
 from pricematch.store.sqlite import schema as sqlite_schema
+from pricematch.store.sqlite.migrations import MIGRATIONS
 from pricematch.store.sqlite.schema import SCHEMA
 from pricematch.store.sqlite.store import DATABASE, IMAGES, INCOMING, LOST_FOUND, open_store
 from pricematch.store.verify import verify
@@ -109,7 +110,7 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
 
 
 def test_the_first_version_of_the_schema_is_unchanged() -> None:
-    assert sqlite_schema.MIGRATIONS[0].strip() == FIRST_SCHEMA.read_text(encoding="utf-8").strip()
+    assert MIGRATIONS[0].strip() == FIRST_SCHEMA.read_text(encoding="utf-8").strip()
 
 
 NEXT = "CREATE TABLE shop (name TEXT); ALTER TABLE posting ADD COLUMN shop TEXT;"
@@ -118,7 +119,7 @@ NEXT = "CREATE TABLE shop (name TEXT); ALTER TABLE posting ADD COLUMN shop TEXT;
 def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, NEXT, "CREATE TABLE last (x);"))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*MIGRATIONS, NEXT, "CREATE TABLE last (x);"))
     for module in ("sqlite.schema", "sqlite.store"):
         monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 2)
     with closing(open_store(filled)) as store:
@@ -131,7 +132,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_everything(
 
 def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = ("CREATE TABLE next (x);", "CREATE TABLE last (x); INSERT INTO nowhere VALUES (1);")
-    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, *broken))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*MIGRATIONS, *broken))
     for module in ("sqlite.schema", "sqlite.store"):
         monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 2)
     with pytest.raises(StoreError):
@@ -143,7 +144,7 @@ def test_a_migration_that_fails_leaves_the_version_before_it(filled: Path, monke
 
 def test_a_served_store_is_not_migrated(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(open_store(filled, serve=True)):
-        monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, NEXT))
+        monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*MIGRATIONS, NEXT))
         for module in ("sqlite.schema", "sqlite.store"):
             monkeypatch.setattr(f"pricematch.store.{module}.SCHEMA", SCHEMA + 1)
         for work in (open_store, lambda folder: verify(Settings(data=folder), lambda *_: None)):

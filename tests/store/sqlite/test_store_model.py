@@ -68,18 +68,16 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
     condition = Condition(revisions, draw.choice((None, True, False))) if draw.random() < 0.3 else ANYHOW
     what = draw.random()
     if what < 0.1:
-        puts = [put(posting_id, drawn_image(draw), drawn_title(draw)) for posting_id in draw.choices(IDS, k=4)]
+        puts = [drawn_put(draw, posting_id) for posting_id in draw.choices(IDS, k=4)]
         assert answer(store.postings.put, puts) == answer(oracle.put, puts)
     elif what < 0.5:
-        [single] = puts = [put(one, drawn_image(draw), drawn_title(draw), condition, drawn_metadata(draw))]
+        [single] = puts = [drawn_put(draw, one, condition, drawn_metadata(draw))]
         assert answer(store.postings.put, puts) == answer(oracle.put, [single])
     elif what < 0.6:
-        image, title, metadata = drawn_image(draw), drawn_title(draw), drawn_metadata(draw)
-        name = None if image is None else name_of(image)
-        whole: dict[str, Any] = {"image": name, "title": title, "metadata": metadata}
+        images, title, metadata = drawn_images(draw), drawn_title(draw), drawn_metadata(draw)
+        whole: dict[str, Any] = {"title": title, "metadata": metadata}
         some = {field: whole[field] for field in whole if draw.random() < 0.5}
-        given = image if "image" in some else None
-        patch = Patch(one, lambda posting: replace(posting, **some), given, condition)
+        patch = showing(one, images, condition, **some) if draw.random() < 0.5 else changing(one, condition, **some)
         assert answer(store.postings.patch, patch) == answer(oracle.patch, patch)
     elif what < 0.66:
         assert answer(store.postings.delete, one, condition) == answer(oracle.delete, one, condition)
@@ -107,15 +105,14 @@ def step(draw: random.Random, store: Store, oracle: MemoryStore) -> None:
 
 def drawn_change(draw: random.Random, version: int) -> Put | Patch | Removal:
     """A change of any kind, whose condition may hold."""
-    posting_id, image = draw.choice(IDS), drawn_image(draw)
+    posting_id = draw.choice(IDS)
     revisions = frozenset(draw.choices(range(version + 1), k=9))
     condition = draw.choice((ANYHOW, ANYHOW, Condition(revisions), Condition(exists=True), Condition(exists=False)))
     kind = draw.random()
     if kind < 0.5:
-        return put(posting_id, image, drawn_title(draw), condition, drawn_metadata(draw))
+        return drawn_put(draw, posting_id, condition, drawn_metadata(draw))
     if kind < 0.8:
-        name = None if image is None else name_of(image)
-        return Patch(posting_id, lambda posting: replace(posting, image=name), image, condition)
+        return showing(posting_id, drawn_images(draw), condition)
     return Removal(posting_id, condition, draw.choice((None, lambda posting: not posting.title)))
 
 
@@ -154,8 +151,26 @@ def timeless(feedback: Sequence[PairFeedback]) -> list[PairFeedback]:
     return [replace(it, decided_at=0.0) for it in feedback]
 
 
-def drawn_image(draw: random.Random) -> bytes | None:
-    return draw.choice([None, *map(image_bytes, range(6))])
+def drawn_images(draw: random.Random) -> list[bytes]:
+    """Some of six images, perhaps one of them twice."""
+    return draw.choices(list(map(image_bytes, range(6))), k=draw.choice((0, 1, 1, 2, 4)))
+
+
+def drawn_put(
+    draw: random.Random, posting_id: str, condition: Condition = ANYHOW, metadata: Metadata = NO_METADATA
+) -> Put:
+    images = drawn_images(draw)
+    return put(posting_id, next(iter(images), None), drawn_title(draw), condition, metadata, images[1:])
+
+
+def showing(posting_id: str, images: list[bytes], condition: Condition, **fields: Any) -> Patch:
+    """A change of a posting's images, and of some fields."""
+    names = list(map(name_of, images))
+    return Patch(posting_id, lambda posting: replace(posting.with_images(names), **fields), images, condition)
+
+
+def changing(posting_id: str, condition: Condition, **fields: Any) -> Patch:
+    return Patch(posting_id, lambda posting: replace(posting, **fields), (), condition)
 
 
 def drawn_title(draw: random.Random) -> str:

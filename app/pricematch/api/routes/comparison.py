@@ -6,13 +6,15 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from pricematch.api.bodies import (
-    IMAGE,
+    IMAGE_PARTS,
     IMAGE_URL,
+    IMAGE_URL_PARTS,
     JSON_BYTES_PER_BYTE,
     JSON_BYTES_PER_CHARACTER,
     described,
     field_bytes,
-    image_of,
+    image_parts,
+    images_of,
     json_schema,
     title_of,
 )
@@ -40,13 +42,13 @@ from pricematch.settings import Settings
 router = APIRouter(tags=["match"])
 _SIDES = ("left", "right")
 _OPTIONS = CompareOptions.model_json_schema()["properties"]
-_TEXTS = {
-    f"{side}_{name}": {"type": "string"} for side in _SIDES for name in ("posting_id", "title", IMAGE_URL, METADATA)
-}
+_TEXTS = {f"{side}_{name}": {"type": "string"} for side in _SIDES for name in ("posting_id", "title", METADATA)}
+_URLS = {f"{side}_{IMAGE_URL}": IMAGE_URL_PARTS for side in _SIDES}
+_IMAGES = {f"{side}_image": IMAGE_PARTS for side in _SIDES}
 _FORM = {
     "type": "object",
     "description": "Of each side its `posting_id`; or `title`, `image` or both.",
-    "properties": {**{f"{side}_image": IMAGE for side in _SIDES}, **_TEXTS, **_OPTIONS},
+    "properties": {**_IMAGES, **_URLS, **_TEXTS, **_OPTIONS},
 }
 _JSON = {
     **json_schema(CompareRequest),
@@ -79,19 +81,19 @@ async def _read(request: Request, settings: Settings) -> CompareRequest:
         return await read_json(request, CompareRequest, len(_SIDES) * item, images=True)
     if kind != MULTIPART:
         refuse_type(kind, MULTIPART, JSON)
-    files, fields = {f"{side}_image" for side in _SIDES}, {*_TEXTS, *_OPTIONS}
-    most = max(field_bytes(settings), settings.max_metadata_bytes * JSON_BYTES_PER_BYTE)
-    async with open_form(request, Parts(files, fields, 2, len(fields), most)) as form:
-        once(form, set(form))
+    fields, most = {*_TEXTS, *_URLS, *_OPTIONS}, len(_SIDES) * image_parts(settings)
+    size = max(field_bytes(settings), settings.max_metadata_bytes * JSON_BYTES_PER_BYTE)
+    async with open_form(request, Parts(_IMAGES, fields, most, len(fields) + most, size)) as form:
+        once(form, set(form) - {*_IMAGES, *_URLS})
         values: dict[str, Any] = {side: {} for side in _SIDES}
-        for name, value in form.items():
+        for name in form:
+            each = [it if isinstance(it, str) else await it.read() for it in form.getlist(name)]
+            value = each if name in {*_IMAGES, *_URLS} else each[0]
             side, _, field = name.partition("_")
             if side not in _SIDES:
                 values[name] = value
-            elif not isinstance(value, str):
-                values[side][field] = await value.read()
             else:
-                values[side][field] = read_json_value(value, name) if field == METADATA else value
+                values[side][field] = read_json_value(str(value), name) if field == METADATA else value
         return validated(CompareRequest, values)
 
 
@@ -100,5 +102,5 @@ async def _item(side: str, given: ItemIn, service: Service) -> ComparedItem:
     metadata = NO_METADATA
     if given.metadata is not None:
         metadata = parse_metadata(given.metadata, metadata_limits(service.settings), f"{side}.{METADATA}")
-    image = await image_of(given.image, given.image_url, service.fetched)
-    return ComparedItem(given.posting_id, image, title_of(given.title, service.settings), metadata)
+    images = await images_of(given.image, given.image_url, service.fetched)
+    return ComparedItem(given.posting_id, images, title_of(given.title, service.settings), metadata)

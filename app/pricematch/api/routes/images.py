@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from pricematch.api.conditions import is_known
 from pricematch.api.content import OCTETS
-from pricematch.api.dependencies import READ_IMAGE, PostingId, ReadyService, Signed, while_connected
+from pricematch.api.dependencies import READ_IMAGE, ImagePlace, PostingId, ReadyService, Signed, while_connected
 from pricematch.api.links import image_version
 from pricematch.api.problems import responses
 from pricematch.settings import KIB
@@ -52,6 +52,7 @@ async def image(
     request: Request,
     service: ReadyService,
     signed: Signed,
+    place: ImagePlace = 1,
     version: Annotated[
         str, Query(alias="v", max_length=64, description="Of the image, as `image_url` has it: then it may be kept.")
     ] = "",
@@ -61,8 +62,8 @@ async def image(
     ] = None,
     if_none_match: Annotated[str | None, Header(max_length=2000, description="`ETag` that is known already.")] = None,
 ) -> Response:
-    """A stored posting's image."""
-    name = service.image_name(posting_id)
+    """A stored posting's image, one of several by its place."""
+    name = service.image_name(posting_id, place)
     tag = f'"{image_version(name)}"' if side is None else f'"{image_version(name)}.{side}"'
     headers = {**_HEADERS, "ETag": tag, "Cache-Control": _FOR_GOOD if version == image_version(name) else _ASK_AGAIN}
     if signed or service.settings.cors_origins:  # pages of other origins may show what they could read as well
@@ -70,9 +71,9 @@ async def image(
     if is_known(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     if side is None:
-        file, media_type = await service.image(posting_id)
+        file, media_type = await service.image(posting_id, place)
         return _ImageFile(file, media_type, headers)
-    thumbnail = await while_connected(request, service.thumbnail(posting_id, side))
+    thumbnail = await while_connected(request, service.thumbnail(posting_id, side, place))
     return Response(thumbnail, media_type="image/jpeg", headers=headers)
 
 

@@ -51,8 +51,11 @@ class ImportForm(BaseModel):
     )
 
 
-_POSTINGS = "CSV with the columns posting_id, image and perhaps title, image_phash, label_group; or NDJSON with them."
-_IMAGES = "ZIP file of the images; a row's `image` is the name of a member."
+_POSTINGS = (
+    "CSV with the columns posting_id, image or title, and perhaps image_2 to image_8, image_phash, label_group; "
+    "or NDJSON with them."
+)
+_IMAGES = "ZIP file of the images; a row's `image` is the name of a member, as are `image_2` to `image_8`."
 _FORM = {
     "type": "object",
     "required": ["postings"],

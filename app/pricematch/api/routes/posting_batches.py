@@ -106,8 +106,10 @@ def _read(item: Any, settings: Settings) -> WantedChange:
     if isinstance(given, DeleteChange):
         return Removal(given.posting_id, _condition(given.if_match))
     if isinstance(given, PatchChange):
-        return patched(given.posting_id, given, given.image, _condition(given.if_match), settings)
-    return offered(given.posting_id, given, given.image, _condition(given.if_match, given.if_none_match), settings)
+        return patched(given.posting_id, given, given.image or (), _condition(given.if_match), settings)
+    return offered(
+        given.posting_id, given, given.image or (), _condition(given.if_match, given.if_none_match), settings
+    )
 
 
 def _condition(if_match: str | None, if_none_match: str | None = None) -> Condition:

@@ -23,7 +23,8 @@ from pricematch.api.links import Links
 from pricematch.api.posting_bodies import BODY, PATCH_BODY, read_patch, read_posting
 from pricematch.api.problems import responses
 from pricematch.api.schemas.filters import FilterText, filter_in
-from pricematch.api.schemas.matches import MatchesOut, MatchQuery, matches_fields
+from pricematch.api.schemas.match_requests import MatchQuery
+from pricematch.api.schemas.matches import MatchesOut, matches_fields
 from pricematch.api.schemas.postings import PostingOut, PostingsOut, RemovedOut, StoredPostingOut, posting_fields
 from pricematch.catalogue.records import Condition
 from pricematch.serving.exclusions import read_exclusions

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from pricematch.api.links import Links
 from pricematch.api.schemas.fields import CatalogueVersion
+from pricematch.api.schemas.images import ImageUrlOut, ImageUrlsOut
 from pricematch.api.schemas.products import ProductIdField
 from pricematch.catalogue.feed import Change, ChangeKind, FeedPage, Position, position_of
 from pricematch.catalogue.postings import Posting
@@ -91,7 +92,9 @@ class ChangedPostingOut(BaseModel):
     label_group: str | None
     metadata: dict[str, Any] = Field(description="Fields of its seller's own; empty where it has none.")
     image: str | None = Field(description="SHA-256 of the image in hexadecimal digits; null where it has none.")
-    image_url: str | None
+    image_url: ImageUrlOut
+    images: list[str] = Field(description="SHA-256 of all its images, each in its place; the first is `image`.")
+    image_urls: ImageUrlsOut
 
 
 class PostingChangeOut(_ChangeOut):
@@ -228,5 +231,6 @@ def _posting_fields(posting: Posting, links: Links) -> dict[str, Any]:
         "label_group": posting.label_group,
         "metadata": posting.metadata.as_json(),
         "image": posting.image,
-        "image_url": links.image(posting),
+        "images": list(posting.images),
+        **links.images(posting),
     }

@@ -16,7 +16,7 @@ from pricematch.api.schemas.fields import (
     finite,
     took_ms,
 )
-from pricematch.api.schemas.images import EncodedImage, ImageUrl
+from pricematch.api.schemas.images import EncodedImages, ImageUrls
 from pricematch.api.schemas.matches import EvidenceOut
 from pricematch.catalogue.records import Decision as Verdict
 from pricematch.matching.queries import DecidedBy, Options
@@ -34,8 +34,8 @@ class ItemIn(BaseModel):
         default=None, description="Id of a stored posting; nothing beside it then."
     )
     title: str = Field(default="", description="Title of a posting.", examples=["Susu UHT coklat 200 ml isi 3"])
-    image: EncodedImage | None = None
-    image_url: ImageUrl = None
+    image: EncodedImages | None = None
+    image_url: ImageUrls | None = None
     metadata: MetadataIn | None = Field(
         default=None,
         description="Its own, of which a matcher compares what is evidence; a stored posting has that which is stored. "
@@ -82,6 +82,13 @@ class CompareRequest(CompareOptions):
     right: ItemIn
 
 
+class ComparedImagesOut(BaseModel):
+    """Which images are the nearest, by their places from 1."""
+
+    left: int = Field(ge=1, description="Of the images of the left posting.")
+    right: int = Field(ge=1, description="Of the right one's.")
+
+
 class ComparisonOut(BaseModel):
     """What is known of two postings."""
 
@@ -104,6 +111,9 @@ class ComparisonOut(BaseModel):
     similarity: float | None = Field(ge=-1, le=1, description="Cosine of the images; null where one has none.")
     verdict: Verdict | None = Field(description="What a person decided on two stored postings.")
     evidence: EvidenceOut | None = Field(description="What the probability rests on; null where there is none.")
+    images: ComparedImagesOut | None = Field(
+        description="Which images are the nearest, where either has several; else null."
+    )
     no_evidence: list[Literal["left", "right"]] = Field(
         description="Sides whose image is a stock image or of one colour, and says nothing."
     )
@@ -113,6 +123,7 @@ def comparison_fields(found: Compared, started: float) -> dict[str, Any]:
     """The fields of `ComparisonOut`; `started` is when the request came, see `took_ms`."""
     matcher, comparison = found.snapshot.matcher, found.comparison
     decision, trained, evidence = comparison.decision, matcher.probability, comparison.evidence
+    pair = comparison.image_pair
     return {
         "catalogue_version": found.snapshot.version,
         "models": dict(decision.models),
@@ -128,5 +139,6 @@ def comparison_fields(found: Compared, started: float) -> dict[str, Any]:
         "similarity": comparison.similarity,
         "verdict": comparison.verdict,
         "evidence": None if evidence is None else evidence_fields(evidence),
+        "images": None if pair is None else {"left": pair[0] + 1, "right": pair[1] + 1},
         "no_evidence": list(comparison.no_evidence),
     }

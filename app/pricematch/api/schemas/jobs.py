@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pricematch.catalogue.records import Job, JobState
+from pricematch.catalogue.job_records import Job, JobState
 from pricematch.errors import RowProblem
 from pricematch.serving.imports import WHOLE_FILE, is_dry_run
 from pricematch.serving.training_jobs import TrainingOptions

@@ -1,84 +1,28 @@
-"""Match requests and results as JSON has them."""
+"""Matches as JSON has them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field
 
 from pricematch.api.links import Links
 from pricematch.api.problems import Problem, problem_of
 from pricematch.api.schemas.fields import (
     CatalogueVersion,
-    EncoderName,
-    MinProbability,
     ProbabilitiesField,
     ProductOf,
-    TargetName,
     absent,
-    check_one_threshold,
     finite,
     took_ms,
 )
-from pricematch.api.schemas.filters import ExcludeText, FilterText, NarrowedRequest
-from pricematch.api.schemas.images import EncodedImage, ImageUrl
+from pricematch.api.schemas.images import ImageUrlOut, ImageUrlsOut
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageError
-from pricematch.matching.queries import DecidedBy, Decision, Match, Matches, Options, Result
+from pricematch.matching.queries import DecidedBy, Decision, Match, Matches, Result
 from pricematch.pairs.explanation import MatchType
 from pricematch.serving.match_records import match_fields
 from pricematch.serving.results import Matched, MatchedEach
 from pricematch.serving.snapshots import Snapshot
-
-
-class MatchQuery(BaseModel):
-    """How many matches, and how sure at least."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(default=10, ge=1, le=50, description="Matches at most.")
-    min_probability: Annotated[MinProbability, Field(ge=0, le=1)] | None = None
-    target: TargetName | None = None
-    min_similarity: float | None = Field(
-        default=None,
-        ge=-1,
-        le=1,
-        allow_inf_nan=False,
-        description="Leave out matches below this cosine similarity. Absent: with a matcher none, else those "
-        "below the encoder's threshold, if one was measured.",
-    )
-    encoder: EncoderName | None = None
-    metadata: bool = Field(default=False, description="Whether matches have the metadata of their postings.")
-    filter: FilterText = None
-    exclude: ExcludeText = None
-    cursor: str = Field(
-        default="",
-        pattern=r"^([0-9]{1,9})?$",
-        description="Where the page begins: a `next_cursor` of the same question.",
-    )
-
-    @model_validator(mode="after")
-    def _one_threshold(self) -> "MatchQuery":
-        check_one_threshold(self.min_probability, self.target)
-        return self
-
-    def options(self) -> Options:
-        """As the matcher takes them, but for filter and exclusions."""
-        first = int(self.cursor or 0)
-        return Options(self.limit, self.min_similarity, self.min_probability, self.target, self.encoder, first)
-
-    @property
-    def narrowing(self) -> dict[str, str | None]:
-        """Filter and exclusions, as they were sent."""
-        return {"filter": self.filter, "exclude": self.exclude}
-
-
-class MatchRequest(NarrowedRequest):
-    """An image, a title or both to match, or several images, sent as JSON."""
-
-    title: str = Field(default="", description="Title of a posting.", examples=["Susu UHT coklat 200 ml isi 3"])
-    image: EncodedImage | None = None
-    image_url: ImageUrl = None
-    images: list[EncodedImage] = Field(default=[], description="Several images, and nothing beside them.")
 
 
 class ReasonOut(BaseModel):
@@ -100,12 +44,20 @@ class EvidenceOut(BaseModel):
     reasons: list[ReasonOut] = Field(description="What weighed most, the weightiest first; three at most.")
 
 
+class MatchedImagesOut(BaseModel):
+    """Which images are the nearest, by their places from 1."""
+
+    query: int = Field(ge=1, description="Of the query's images.")
+    match: int = Field(ge=1, description="Of the posting's, as `place` of its address has it.")
+
+
 class MatchOut(BaseModel):
     """One posting that resembles the query. Without a matcher there is no probability, and none is invented."""
 
     posting_id: str
     title: str
-    image_url: str | None = Field(description="Null where the posting has no image.")
+    image_url: ImageUrlOut
+    image_urls: ImageUrlsOut
     product_id: Annotated[ProductOf, Field(exclude_if=absent)] = None
     probability: float | None = Field(
         default=None,
@@ -134,6 +86,11 @@ class MatchOut(BaseModel):
         default=None, exclude_if=absent, description="A person decided that both are the same; absent where nobody did."
     )
     evidence: EvidenceOut | None = Field(default=None, exclude_if=absent)
+    images: MatchedImagesOut | None = Field(
+        default=None,
+        exclude_if=absent,
+        description="Which images are the nearest, where either has several; else absent.",
+    )
     stock_image: Literal[True] | None = Field(
         default=None, exclude_if=absent, description="Its image is a stock image, and was no evidence; else absent."
     )
@@ -286,7 +243,7 @@ def _match_fields(
     return {
         "posting_id": match.posting_id,
         "title": posting.title,
-        "image_url": links.image(posting),
+        **links.images(posting),
         **_present(optional),
         **match_fields(match),
     }

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from pricematch.api.links import Links
 from pricematch.api.schemas.fields import CatalogueVersion, ProductOf
+from pricematch.api.schemas.images import ImageUrlOut, ImageUrlsOut
 from pricematch.catalogue.postings import Posting
 
 
@@ -16,7 +17,8 @@ class PostingOut(BaseModel):
     title: str
     image_phash: str | None = Field(description="16 hexadecimal digits, if the catalogue has them.")
     label_group: str | None = Field(description="The known product, if the catalogue has it.")
-    image_url: str | None = Field(description="Null where the posting has no image.")
+    image_url: ImageUrlOut
+    image_urls: ImageUrlsOut
     product_id: ProductOf
     metadata: dict[str, Any] = Field(description="Fields of its seller's own; empty where it has none.")
 
@@ -56,7 +58,17 @@ class RemovedMatchingOut(BaseModel):
 class HealthOut(BaseModel):
     """How the service is."""
 
-    status: Literal["ok", "ready"]
+    status: Literal["ok"]
+
+
+class ReadinessOut(BaseModel):
+    """How the service is, and its namespaces beside the default one."""
+
+    status: Literal["ready"]
+    unready: int = Field(description="Namespaces that cannot answer, though the service does.")
+    reasons: dict[str, str] | None = Field(
+        description="Why, by their names; null where keys are asked for and this is none for all namespaces."
+    )
 
 
 def posting_fields(posting: Posting, links: Links, product: str | None) -> dict[str, Any]:
@@ -66,7 +78,7 @@ def posting_fields(posting: Posting, links: Links, product: str | None) -> dict[
         "title": posting.title,
         "image_phash": posting.image_phash,
         "label_group": posting.label_group,
-        "image_url": links.image(posting),
+        **links.images(posting),
         "product_id": product,
         "metadata": posting.metadata.as_json(),
     }

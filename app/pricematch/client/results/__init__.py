@@ -14,16 +14,19 @@ from pricematch.client.results.clusters import Cluster, Clusters, Item
 from pricematch.client.results.fields import Field, Fields
 from pricematch.client.results.jobs import Before, EndedJob, HeldOut, Job, Jobs, RowProblem, TrainingResult, WholeJob
 from pricematch.client.results.matches import (
+    ComparedImages,
     Comparison,
     EachMatches,
     Evidence,
     ItemMatches,
     Match,
+    MatchedImages,
     Matches,
     Reason,
     StockImage,
 )
-from pricematch.client.results.models import Activated, Health, Model, Models, Runtime
+from pricematch.client.results.models import Activated, Health, Model, Models, Readiness, Runtime
+from pricematch.client.results.namespaces import Namespace, Namespaces
 from pricematch.client.results.postings import (
     Changed,
     ChangedEach,
@@ -72,6 +75,7 @@ __all__ = [
     "Changes",
     "Cluster",
     "Clusters",
+    "ComparedImages",
     "Comparison",
     "Contradiction",
     "EachMatches",
@@ -89,12 +93,15 @@ __all__ = [
     "Link",
     "ListedProduct",
     "Match",
+    "MatchedImages",
     "Matches",
     "Member",
     "Merged",
     "Model",
     "ModelChange",
     "Models",
+    "Namespace",
+    "Namespaces",
     "OtherChange",
     "Posting",
     "PostingChange",
@@ -106,6 +113,7 @@ __all__ = [
     "ProductEvent",
     "ProductHistory",
     "Products",
+    "Readiness",
     "Reason",
     "Removed",
     "RemovedMatching",

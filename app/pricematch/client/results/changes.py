@@ -10,7 +10,7 @@ from pricematch.client.results.verdicts import Decision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedPosting:
-    """A posting as it is stored now; `image` is the SHA-256 of its image."""
+    """A posting as it is stored now; `images` are the SHA-256 of its images, `image` is the first."""
 
     posting_id: str
     title: str
@@ -19,6 +19,8 @@ class ChangedPosting:
     metadata: dict[str, Any]
     image: str | None
     image_url: str | None
+    images: tuple[str, ...] = ()
+    image_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,12 +34,29 @@ class StockImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MatchedImages:
+    """Which image of the query and which of the posting are the nearest, by their places from 1."""
+
+    query: int
+    match: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedImages:
+    """Which image of the left posting and which of the right one are the nearest, by their places from 1."""
+
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """One posting that resembles the query; what a service without a matcher does not know is None."""
 
     posting_id: str
     title: str
     image_url: str | None
+    image_urls: tuple[str, ...] = ()
     product_id: str | None = None
     probability: float | None = None
     level: Level | None = None
@@ -47,6 +64,7 @@ class Match:
     metadata: dict[str, Any] | None = None
     verdict: Literal["same"] | None = None
     evidence: Evidence | None = None
+    images: MatchedImages | None = None
     stock_image: bool | None = None
     one_colour: bool | None = None
 
@@ -114,3 +132,4 @@ class Comparison:
     verdict: Literal["same", "different"] | None
     evidence: Evidence | None
     no_evidence: tuple[Literal["left", "right"], ...]
+    images: ComparedImages | None = None

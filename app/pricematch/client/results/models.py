@@ -44,7 +44,23 @@ class Activated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How the service is: `ok` (it answers), `ready` (it can be asked), or `not-ready` with the reason."""
+    """How the process is: `ok`."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """How the service is: `ready` (it can be asked), or `not-ready` with the reason.
+
+    Attributes:
+        status: which of them.
+        reason: why it is not ready.
+        unready: other namespaces than the default one that cannot answer, though the service does.
+        reasons: why, by their names; None where the key is not for all namespaces.
+    """
 
     status: str
     reason: str | None = None
+    unready: int = 0
+    reasons: dict[str, str] | None = None

@@ -17,6 +17,7 @@ class Posting:
     image_url: str | None
     product_id: str | None
     metadata: dict[str, Any]
+    image_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

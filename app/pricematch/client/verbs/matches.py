@@ -4,18 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pricematch.client.bodies import Filter, Image, ImageUrl, as_json, form, image_fields, present
-from pricematch.client.calls import Call, Content, as_result, in_path, verb
+from pricematch.client.bodies import Filter, Image, Images, as_json, each_image, form, image_fields, present
+from pricematch.client.calls import Call, as_result, in_path, verb
 from pricematch.client.results.clusters import Clusters, Method
 from pricematch.client.results.matches import Comparison, EachMatches, Matches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unstored:
-    """A posting that is not stored: title, image or both; a matcher compares what is evidence of its metadata."""
+    """A posting that is not stored: title, image or both; `image` may be several.
+
+    A matcher compares what is evidence of its metadata.
+    """
 
     title: str = ""
-    image: Image | ImageUrl | None = None
+    image: Images | None = None
     metadata: Mapping[str, Any] | None = None
 
 
@@ -25,7 +28,7 @@ class MatchVerbs:
     @verb
     def match(
         self,
-        image: Image | ImageUrl | None = None,
+        image: Images | None = None,
         title: str = "",
         *,
         limit: int = 10,
@@ -41,16 +44,17 @@ class MatchVerbs:
     ) -> Call[Matches]:
         """Postings that are the same product as an image, a title, or both, the surest first.
 
+        Several images are those of one posting, of which the nearest counts; `match_each` matches them one by one.
         Of those that the filter holds of, and that share with `metadata`, the query's own, no value of a field to
         `exclude`. `with_metadata` asks for that of the matches.
         """
         query = _query(limit, target, min_probability, min_similarity, encoder, with_metadata, cursor)
         narrowing = _narrowing(filter, exclude, metadata)
-        content: Content = {"json": {"title": title, **narrowing}}
-        if isinstance(image, ImageUrl):
-            content["json"].update(image_fields(image))
-        elif image is not None:
-            content = form({"title": title or None, **_texts(narrowing)}, {"image": [image]})
+        sent, _ = each_image(image)
+        if sent:
+            content = form({"title": title or None, **_texts(narrowing)}, {"image": sent})
+        else:
+            content = {"json": {"title": title, **narrowing, **image_fields(image)}}
         return Call(method="POST", path="/match", read=as_result(Matches), query=query, content=content)
 
     @verb

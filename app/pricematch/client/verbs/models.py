@@ -2,7 +2,7 @@
 
 from pricematch.client.calls import Call, Flow, as_result, ask, in_path, verb
 from pricematch.client.errors import Unavailable
-from pricematch.client.results.models import Activated, Health, Models
+from pricematch.client.results.models import Activated, Health, Models, Readiness
 
 
 class ModelVerbs:
@@ -25,7 +25,7 @@ class ModelVerbs:
         return Call(method="GET", path="/healthz", read=as_result(Health), beside_versions=True)
 
     @verb
-    def health(self) -> Flow[Health]:
+    def health(self) -> Flow[Readiness]:
         """Whether the service is ready; while it starts or stops, `reason` says what it is at."""
         return _health()
 
@@ -41,9 +41,9 @@ class ModelVerbs:
         )
 
 
-def _health() -> Flow[Health]:
-    call = Call(method="GET", path="/readyz", read=as_result(Health), repeatable=False, beside_versions=True)
+def _health() -> Flow[Readiness]:
+    call = Call(method="GET", path="/readyz", read=as_result(Readiness), repeatable=False, beside_versions=True)
     try:
         return (yield from ask(call))
     except Unavailable as error:
-        return Health(status="not-ready", reason=error.detail)
+        return Readiness(status="not-ready", reason=error.detail)

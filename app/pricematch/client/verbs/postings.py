@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import httpx2
 
-from pricematch.client.bodies import Filter, Image, ImageUrl, as_json, form, image_fields, present
+from pricematch.client.bodies import Filter, Images, as_json, each_image, form, image_fields, present
 from pricematch.client.calls import (
     Call,
     Content,
@@ -51,11 +51,11 @@ KEEP: Final = _Keep.KEEP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPosting:
-    """A posting to be put: title, image or both."""
+    """A posting to be put: title, image or both; `image` may be several, the main one first."""
 
     posting_id: str
     title: str = ""
-    image: Image | ImageUrl | None = None
+    image: Images | None = None
     label_group: str | None = None
     image_phash: str | None = None
     metadata: Mapping[str, Any] | None = None
@@ -85,13 +85,16 @@ class PostingVerbs:
         return Call(method="GET", path=_path(posting_id), read=_stored)
 
     @verb
-    def image(self, posting_id: str, *, side: Literal[64, 128, 256, 512] | None = None) -> Call[bytes]:
-        """A stored posting's image; with `side` a thumbnail whose longer side has so many pixels, a JPEG."""
+    def image(self, posting_id: str, *, place: int = 1, side: Literal[64, 128, 256, 512] | None = None) -> Call[bytes]:
+        """A stored posting's image, one of several by its place from 1.
+
+        With `side` a thumbnail whose longer side has so many pixels, a JPEG.
+        """
         return Call(
             method="GET",
             path=f"{_path(posting_id)}/image",
             read=lambda response: response.content,
-            query={"side": side},
+            query={"place": None if place == 1 else place, "side": side},
             headers={"Accept": "*/*"},
         )
 
@@ -100,7 +103,7 @@ class PostingVerbs:
         self,
         posting_id: str,
         title: str = "",
-        image: Image | ImageUrl | None = None,
+        image: Images | None = None,
         *,
         label_group: str | None = None,
         image_phash: str | None = None,
@@ -108,7 +111,7 @@ class PostingVerbs:
         if_match: str | None = None,
         if_absent: bool = False,
     ) -> Call[StoredPosting]:
-        """Store a posting, all of it, in place of the one with its id.
+        """Store a posting, all of it, in place of the one with its id; of several images the main one comes first.
 
         With `if_match`, an `etag`, that one must be as it was; with `if_absent` there must be none.
         """
@@ -128,20 +131,20 @@ class PostingVerbs:
         posting_id: str,
         *,
         title: str | _Keep | None = KEEP,
-        image: Image | ImageUrl | _Keep | None = KEEP,
+        image: Images | _Keep | None = KEEP,
         label_group: str | _Keep | None = KEEP,
         image_phash: str | _Keep | None = KEEP,
         metadata: Mapping[str, Any] | _Keep | None = KEEP,
         if_match: str | None = None,
     ) -> Call[StoredPosting]:
-        """Change some of a stored posting; what is left out stays, and None removes it.
+        """Change some of a stored posting; what is left out stays, and None removes it. `image` replaces all images.
 
         `metadata` is merged: fields that it names are set, or removed by None, and others stay.
         """
         given = {"title": title, "label_group": label_group, "image_phash": image_phash, "metadata": metadata}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not KEEP}
         if not isinstance(image, _Keep):
-            changes |= {"image": None} if image is None else image_fields(image)
+            changes.update(image_fields(image) if any(each_image(image)) else {"image": None})
         return Call(
             method="PATCH",
             path=_path(posting_id),
@@ -197,10 +200,11 @@ def _conditions(if_match: str | None, if_none_match: str | None = None) -> dict[
 def _put(it: NewPosting, conditions: Mapping[str, str]) -> Call[StoredPosting]:
     """With a condition it is not made again: the first may have been stored, and the second refused for that."""
     content: Content
-    if it.image is None or isinstance(it.image, ImageUrl):
-        content = {"json": present(_fields(it)) | image_fields(it.image)}
+    sent, _ = each_image(it.image)
+    if sent:
+        content = form({**_fields(it), "metadata": as_json(it.metadata)}, {"image": sent})
     else:
-        content = form({**_fields(it), "metadata": as_json(it.metadata)}, {"image": [it.image]})
+        content = {"json": present(_fields(it)) | image_fields(it.image)}
     return Call(
         method="PUT",
         path=_path(it.posting_id),
@@ -246,7 +250,7 @@ def _chunk(items: Iterator[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     found, size = list[Mapping[str, Any]](), 0
     while len(found) < _MOST_ITEMS and size < _MUCH and (item := next(items, None)) is not None:
         found.append(item)
-        size += len(item.get("image") or "")
+        size += len("".join(item.get("image") or ""))
     return found
 
 

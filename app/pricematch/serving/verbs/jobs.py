@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-from pricematch.catalogue.records import Job, KeptAnswer
+from pricematch.catalogue.job_records import Job
+from pricematch.catalogue.records import KeptAnswer
 from pricematch.encoding.ports import Runtime
 from pricematch.errors import JobNotFound, RowProblem
 from pricematch.serving.training_jobs import TrainingOptions

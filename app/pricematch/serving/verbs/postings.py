@@ -3,14 +3,13 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
 from pricematch.catalogue.features import Wanted
 from pricematch.catalogue.fields import field_values
 from pricematch.catalogue.filters import Filter, holds
-from pricematch.catalogue.records import ANYHOW, Condition, Patch, Put, Removal, Removed, Stored
+from pricematch.catalogue.records import ANYHOW, Condition, Removal, Removed, Stored
 from pricematch.errors import ImageError, ImageUnavailable, PostingNotFound, StoreError
 from pricematch.serving.change_batches import AT_ONCE, WantedChange, change_each
 from pricematch.serving.filtered_pages import filtered_page
@@ -50,21 +49,24 @@ class PostingVerbs(Verbs):
             raise PostingNotFound(posting_id)
         return stored, backend.snapshot
 
-    def image_name(self, posting_id: str) -> str:
-        """The name of a stored posting's image, its digest; raises PostingNotFound, ImageUnavailable."""
-        if (name := self.snapshot.matcher.catalogue.posting(posting_id).image) is None:
+    def image_name(self, posting_id: str, place: int = 1) -> str:
+        """The name of a stored posting's image, its digest, by its place; raises PostingNotFound, ImageUnavailable."""
+        images = self.snapshot.matcher.catalogue.posting(posting_id).images
+        if not images:
             raise ImageUnavailable(f"posting {posting_id!r} has no image here")
-        return name
+        if place > len(images):
+            raise ImageUnavailable(f"posting {posting_id!r} has {len(images)} images here, and none in place {place}")
+        return images[place - 1]
 
-    async def thumbnail(self, posting_id: str, side: int) -> bytes:
+    async def thumbnail(self, posting_id: str, side: int, place: int = 1) -> bytes:
         """A JPEG of a stored posting's image whose longer side has `side` pixels, or as many as there are.
 
         Raises PostingNotFound, ImageError, Overloaded, DeadlineExceeded, NotReady.
         """
-        backend, name = self._ready, self.image_name(posting_id)
+        backend, name = self._ready, self.image_name(posting_id, place)
 
         async def compute() -> bytes:
-            file, _ = await self.image(posting_id)
+            file, _ = await self.image(posting_id, place)
             with file:
                 content = await self._workers.store(file.read)
             return (await self._features(backend, content, Wanted(thumbnail_side=side))).thumbnail
@@ -72,12 +74,12 @@ class PostingVerbs(Verbs):
         async with self._workers.request():
             return await self._thumbnails.thumbnail(name, side, compute)
 
-    async def image(self, posting_id: str) -> tuple[BinaryIO, str]:
+    async def image(self, posting_id: str, place: int = 1) -> tuple[BinaryIO, str]:
         """The file of a stored posting's image, to be closed, and its media type.
 
         Raises PostingNotFound, ImageUnavailable.
         """
-        backend, name = self._ready, self.image_name(posting_id)
+        backend, name = self._ready, self.image_name(posting_id, place)
         try:
             return await self._workers.store(backend.opened, name)
         except ImageError as error:
@@ -89,16 +91,13 @@ class PostingVerbs(Verbs):
         """Store a posting in place of the one with its id; the next query finds it.
 
         Raises:
-            ImageError: its image cannot be used.
+            ImageError: one of its images cannot be used.
             ConditionFailed: the stored one is not as the condition says.
             StoreError, Overloaded, DeadlineExceeded, NotReady, ModelOutputError: nothing is changed.
         """
         backend = self._ready
         async with self._workers.request():
-            put = Put(offered.posting, None, offered.condition)
-            if offered.image is not None:
-                form = await self._stored_form(backend, offered.image)
-                put = replace(put, image=form.stored_form, posting=replace(offered.posting, image=form.digest.hex()))
+            put = offered.put(await self._stored_forms(backend, offered.images))
             kept, snapshot = await self._workers.match(backend.intake.put, put)
         return PutResult(snapshot, put.posting, kept)
 
@@ -112,14 +111,10 @@ class PostingVerbs(Verbs):
         """
         backend = self._ready
         async with self._workers.request():
-            digest = content = None
-            if patch.image is not None:
+            if patch.images:
                 await self.posting(patch.posting_id)
-                form = await self._stored_form(backend, patch.image)
-                digest, content = form.digest.hex(), form.stored_form
-            change = partial(patch.applied, image=digest)
-            stored = Patch(patch.posting_id, change, content, patch.condition)
-            posting, kept, snapshot = await self._workers.match(backend.intake.patch, stored)
+            forms = await self._stored_forms(backend, patch.images or ())
+            posting, kept, snapshot = await self._workers.match(backend.intake.patch, patch.patch(forms))
         return PutResult(snapshot, posting, kept)
 
     async def change_each(self, changes: Sequence[WantedChange]) -> ChangedEach:

@@ -22,21 +22,21 @@ class QueryVerbs(Verbs):
     """Match, compare, cluster, review."""
 
     async def match(
-        self, image: bytes | None, title: str, options: Options, metadata: Metadata = NO_METADATA
+        self, images: Sequence[bytes], title: str, options: Options, metadata: Metadata = NO_METADATA
     ) -> Matched:
-        """The matches of an image, a title, or both; of metadata those fields are compared that are evidence.
+        """The matches of one posting's images, its title, or both; of metadata those fields count that are evidence.
 
         Raises:
             FieldNotDeclared: the filter would look into too many postings.
-            ImageError: the image cannot be used.
+            ImageError: an image cannot be used.
             RequestUnanswerable: nothing that is held could answer this.
             Overloaded, DeadlineExceeded, NotReady, ModelOutputError: not now.
         """
         backend, snapshot = self._ready, self.snapshot
-        wanted = snapshot.matcher.wanted(options, image=image is not None, title=bool(title))
+        wanted = snapshot.matcher.wanted(options, image=bool(images), title=bool(title))
         async with self._workers.request():
-            features = None if image is None else await self._features(backend, image, wanted)
-            run, query = self._workers.match, Query(title, features, metadata)
+            [features] = await self._features_of_each(backend, [images], wanted)
+            run, query = self._workers.match, _query(title, features, metadata)
             return Matched(snapshot, await self._results.match(snapshot.matcher, query, options, run))
 
     async def match_each(
@@ -83,16 +83,11 @@ class QueryVerbs(Verbs):
             if item.posting_id is not None:
                 matcher.catalogue.row(item.posting_id)
         wanted = wanted_to_compare(matcher, options)
-        images = [item.image for item in (left, right) if item.image is not None]
+        sides = (left, right)
         async with self._workers.request():
-            found = await self._image_features.features(images, wanted, backend.features) if images else []
-            bad = next((it for it in found if isinstance(it, ImageError)), None)
-            if bad is not None:
-                raise bad
-            features = iter(it for it in found if isinstance(it, ImageFeatures))
+            features = await self._features_of_each(backend, [it.images for it in sides], wanted)
             one, other = (
-                it.posting_id or Query(it.title, None if it.image is None else next(features), it.metadata)
-                for it in (left, right)
+                it.posting_id or _query(it.title, of, it.metadata) for it, of in zip(sides, features, strict=True)
             )
             return Compared(snapshot, await self._workers.match(compare, matcher, one, other, options))
 
@@ -128,3 +123,8 @@ class QueryVerbs(Verbs):
         async with self._workers.request():
             allowed = await self._workers.match(snapshot.matcher.allowed, condition)
             return Reviewed(snapshot, decision, await self._workers.alone(review, search, rule, limit, allowed))
+
+
+def _query(title: str, images: Sequence[ImageFeatures], metadata: Metadata = NO_METADATA) -> Query:
+    """A query by the features of its images, each in its place."""
+    return Query(title, images[0] if images else None, metadata, tuple(images[1:]))

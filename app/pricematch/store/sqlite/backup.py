@@ -23,6 +23,7 @@ from pricematch.store.sqlite.postings import remove as remove_posting
 from pricematch.store.sqlite.postings import write as write_posting
 from pricematch.store.sqlite.restored_products import restore_products
 from pricematch.store.sqlite.schema import SCHEMA, has_schema, migrate
+from pricematch.store.sqlite.shown_images import shown_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,7 @@ def counted(copy: sqlite3.Connection) -> Counted:
     version, postings, verdicts = copy.execute(
         "SELECT version, (SELECT count(*) FROM posting), (SELECT count(*) FROM verdict) FROM catalogue"
     ).fetchone()
-    images = copy.execute("SELECT DISTINCT image FROM posting WHERE image IS NOT NULL ORDER BY image")
-    return Counted(version, postings, verdicts, [image for (image,) in images])
+    return Counted(version, postings, verdicts, shown_images(copy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ import sqlite3
 from pricematch.catalogue.metadata import stored_metadata
 from pricematch.catalogue.postings import Posting
 from pricematch.store.sqlite.checksums import Row
+from pricematch.store.sqlite.shown_images import digests
 
 
 def posting_of(row: Row) -> Posting:
     """A posting from its columns, as `opened` gives them."""
-    posting_id, image, title, image_phash, label_group, _, metadata = row
+    posting_id, image, title, image_phash, label_group, _, metadata, more_images = row
     name = None if image is None else image.hex()
-    return Posting(posting_id, name, title, image_phash, label_group, stored_metadata(metadata))
+    more = tuple(digest.hex() for digest in digests(more_images))
+    return Posting(posting_id, name, title, image_phash, label_group, stored_metadata(metadata), more)
 
 
 def version(connection: sqlite3.Connection) -> int:

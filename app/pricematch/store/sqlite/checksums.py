@@ -11,7 +11,9 @@ from pricematch.errors import RowDamaged
 Row: TypeAlias = tuple[Any, ...]
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "posting": ("posting_id", "image", "title", "image_phash", "label_group", "revision", "metadata"),
+        "posting": (
+            *("posting_id", "image", "title", "image_phash", "label_group", "revision", "metadata", "more_images"),
+        ),
         "verdict": ("first", "second", "decision", "revision", "decided_at", "decided_by", "note"),
         "verdict_batch": (
             *("number", "batch_id", "decided_by", "note", "decided_at", "created", "changed", "unchanged"),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import astuple
 
-from pricematch.catalogue.records import Counts, Job
+from pricematch.catalogue.job_records import Counts, Job
 from pricematch.errors import RowProblem
 from pricematch.store.sqlite.checksums import Row, insertion, opened, row_checksum, sealed, selected
 from pricematch.store.sqlite.database import Database

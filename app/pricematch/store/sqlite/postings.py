@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -26,13 +26,14 @@ from pricematch.store.ports import ChangeOutcome
 from pricematch.store.sqlite.changes import next_revision, posting_of, version
 from pricematch.store.sqlite.checksums import Row, insertion, opened, sealed, selected
 from pricematch.store.sqlite.database import Database
+from pricematch.store.sqlite.shown_images import joined, write_more
 from pricematch.store.sqlite.unused_images import UnusedImages
 
 COLUMNS = selected("posting")
 _WRITE = (
     f"{insertion('posting')} ON CONFLICT (posting_id) DO UPDATE SET image = excluded.image, title = excluded.title, "
     "image_phash = excluded.image_phash, label_group = excluded.label_group, revision = excluded.revision, "
-    "metadata = excluded.metadata, checksum = excluded.checksum"
+    "metadata = excluded.metadata, more_images = excluded.more_images, checksum = excluded.checksum"
 )
 
 
@@ -61,7 +62,9 @@ def write(connection: sqlite3.Connection, posting: Posting) -> int:
     image = None if posting.image is None else image_digest(posting.image)
     metadata = posting.metadata.text if posting.metadata else None
     values = (posting.posting_id, image, posting.title, posting.image_phash, posting.label_group, revision, metadata)
-    connection.execute(_WRITE, sealed(*values))
+    more = joined(posting.more_images)
+    connection.execute(_WRITE, sealed(*values, more))
+    write_more(connection, posting.posting_id, more)
     connection.execute("DELETE FROM posting_gone WHERE posting_id = ?", (posting.posting_id,))
     return revision
 
@@ -69,6 +72,7 @@ def write(connection: sqlite3.Connection, posting: Posting) -> int:
 def remove(connection: sqlite3.Connection, posting_id: str) -> None:
     """Delete a posting that is stored, and remember that it was there."""
     connection.execute("DELETE FROM posting WHERE posting_id = ?", (posting_id,))
+    write_more(connection, posting_id, None)
     connection.execute("INSERT INTO posting_gone VALUES (?, ?)", (posting_id, next_revision(connection)))
 
 
@@ -112,7 +116,7 @@ class SqlitePostings:
         return [_stored(row) for row in rows]
 
     def put(self, puts: Sequence[Put]) -> Sequence[Kept]:
-        """See the port; raises ValueError for an image that is not the one its posting names."""
+        """See the port; raises ValueError for an image that its posting does not name."""
         steps = self._written(puts, lambda connection, images: [self._put(connection, put, images) for put in puts])
         return [step.kept for step in steps if step.kept is not None]
 
@@ -189,9 +193,9 @@ class SqlitePostings:
         posting = put.posting
         stored = _before(connection, posting.posting_id)
         _check(put.condition, posting.posting_id, stored)
-        digest = None if posting.image is None else image_digest(posting.image)
-        if digest is not None and digest not in images and not self._images.has(digest):
-            raise ImageUnavailable(f"the image {digest.hex()} is not stored, and was not given")
+        for digest in map(image_digest, posting.images):
+            if digest not in images and not self._images.has(digest):
+                raise ImageUnavailable(f"the image {digest.hex()} is not stored, and was not given")
         if isinstance(stored, Stored) and stored.posting == posting:
             return _Step(posting.posting_id, stored, posting, Kept(stored.revision, "unchanged"))
         outcome: PutOutcome = "created" if stored is None else "replaced"
@@ -238,26 +242,30 @@ def _check(condition: Condition, posting_id: str, stored: Stored | RowDamaged | 
 
 
 def _images(changes: Sequence[Put | Patch | Removal]) -> dict[bytes, bytes]:
-    """The images that are given, by digest; raises ValueError if one is not what its posting says."""
+    """The images that are given, by digest; raises ValueError if its posting does not name one."""
     images = {}
     for change in changes:
-        if isinstance(change, Removal) or change.image is None:
-            continue
-        digest = hashlib.sha256(change.image).digest()
-        if isinstance(change, Put) and digest.hex() != change.posting.image:
-            raise ValueError(f"the image of {change.posting.posting_id!r} has another digest than the posting says")
-        images[digest] = change.image
+        for image in () if isinstance(change, Removal) else change.images:
+            digest = hashlib.sha256(image).digest()
+            if isinstance(change, Put) and digest.hex() not in change.posting.images:
+                raise ValueError(f"an image of {change.posting.posting_id!r} has another digest than the posting says")
+            images[digest] = image
     return images
 
 
 def _unshown(steps: Sequence[_Step]) -> set[bytes]:
     """Images that postings showed, or were to show for a moment, and do not show now."""
-    before = {step.before.posting.image for step in steps if isinstance(step.before, Stored)}
-    between = {step.after.image for step in steps if step.after is not None}
-    return {bytes.fromhex(name) for name in before | between if name is not None} - _shown(steps)
+    before = [step.before.posting for step in steps if isinstance(step.before, Stored)]
+    between = [step.after for step in steps if step.after is not None]
+    return (_digests(before) | _digests(between)) - _shown(steps)
 
 
 def _shown(steps: Sequence[_Step]) -> set[bytes]:
     """Images that the postings of some steps show now."""
     last = {step.posting_id: step.after for step in steps}
-    return {bytes.fromhex(it.image) for it in last.values() if it is not None and it.image is not None}
+    return _digests(it for it in last.values() if it is not None)
+
+
+def _digests(postings: Iterable[Posting]) -> set[bytes]:
+    """The images that some postings show."""
+    return {bytes.fromhex(name) for posting in postings for name in posting.images}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pricematch.errors import SettingsError, StoreDamaged, StoreError, StoreUnavailable
-from pricematch.formats.atomic_writes import make_folder, sync_folder
+from pricematch.formats.atomic_writes import sync_folder
 from pricematch.store.folder import (
     PRIVATE_FILE,
     PRIVATE_FOLDER,
@@ -17,6 +17,7 @@ from pricematch.store.folder import (
     close_to_others,
     damaged,
     held,
+    make_store_folder,
     store_errors,
 )
 from pricematch.store.image_files import ImageFiles, sweep_incoming
@@ -34,6 +35,7 @@ from pricematch.store.sqlite.postings import SqlitePostings
 from pricematch.store.sqlite.product_rows import forget_events
 from pricematch.store.sqlite.products import SqliteProducts
 from pricematch.store.sqlite.schema import SCHEMA, migrate, schema_of
+from pricematch.store.sqlite.shown_images import mend_look_up
 from pricematch.store.sqlite.unused_images import LEFT_BY_A_KILL, UnusedImages
 from pricematch.store.sqlite.webhooks import SqliteWebhooks
 from pricematch.store.witness import Witness, Witnessed
@@ -222,7 +224,7 @@ def open_store(
     if not path.exists():
         if not create:
             raise SettingsError(f"there is no store in {folder}; name its folder with --data")
-        make_folder(folder, PRIVATE_FOLDER)
+        make_store_folder(folder)
     with store_errors(folder):
         lock = ServiceLock(folder / LOCK) if serve else None
     with ExitStack() as undo:
@@ -275,6 +277,7 @@ def _tidy(database: Database, unused: UnusedImages, incoming: Path, lost_found_d
         StoreDamaged: so many images are unused that the database may be incomplete.
     """
     try:
+        mend_look_up(database)
         unused.sweep(tolerated)
         unused.purge(lost_found_days)
     except StoreDamaged:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from pricematch.errors import StoreDamaged, StoreError, StoreUnavailable
 from pricematch.store.folder import damaged, held, store_errors
-from pricematch.store.image_files import DIGEST_BYTES, ImageFiles
+from pricematch.store.image_files import ImageFiles
 from pricematch.store.sqlite.checksums import COMPUTED
 from pricematch.store.sqlite.database import Database
+from pricematch.store.sqlite.shown_images import is_shown, shown_behind
 
 LEFT_BY_A_KILL = 128
 """Images that a process that was killed may have placed for postings it had not stored yet."""
@@ -62,7 +63,7 @@ class UnusedImages:
             return
         try:
             with self._database.write(witness=False) as connection:
-                unshown = [digest for digest in looked_at if not _shown(connection, digest)]
+                unshown = [digest for digest in looked_at if not is_shown(connection, digest)]
                 self._take_away(connection, unshown, self._images.remove)
         except StoreError as error:
             _still_there(error)
@@ -130,10 +131,7 @@ class UnusedImages:
         for prefix in (bytes([first]) for first in range(256)):
             there = self._images.digests(prefix)  # before the database is read, so that one that comes is not missing
             with self._database.read() as connection:
-                rows = connection.execute(
-                    "SELECT image FROM posting WHERE image BETWEEN ? AND ?", (prefix, prefix + b"\xff" * DIGEST_BYTES)
-                )
-                named = {image for (image,) in rows}
+                named = shown_behind(connection, prefix)
             shown += len(there & named)
             unshown += there - named
             missing += [digest for digest in named - there if not self._images.has(digest)]
@@ -154,7 +152,7 @@ class UnusedImages:
         moved = 0
         for some in _in_turns(digests):
             with self._database.write(witness=False) as connection:
-                unshown = [digest for digest in some if self._images.has(digest) and not _shown(connection, digest)]
+                unshown = [digest for digest in some if self._images.has(digest) and not is_shown(connection, digest)]
                 moved += self._take_away(connection, unshown, self._lose)
         return moved
 
@@ -163,7 +161,7 @@ class UnusedImages:
         taken_back = gone = 0
         for some in _in_turns(digests):
             with self._database.write(witness=False) as connection:
-                missing = [digest for digest in some if _shown(connection, digest) and not self._images.has(digest)]
+                missing = [digest for digest in some if is_shown(connection, digest) and not self._images.has(digest)]
                 found = sum(self._images.take_back(digest, self.lost) for digest in missing)
             taken_back, gone = taken_back + found, gone + len(missing) - found
         return taken_back, gone
@@ -197,7 +195,3 @@ def _in_turns(digests: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 def _still_there(error: StoreError) -> None:
     _log.warning("images that no posting shows are still there: %s", error)
-
-
-def _shown(connection: sqlite3.Connection, digest: bytes) -> bool:
-    return connection.execute("SELECT 1 FROM posting WHERE image = ?", (digest,)).fetchone() is not None

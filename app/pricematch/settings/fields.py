@@ -1,76 +1,33 @@
-"""Every setting of the service, in one place.
+"""Every setting of the service.
 
 Each can be given as an environment variable: `PRICEMATCH_` and the field's name in capitals
 (`PRICEMATCH_MAX_PIXELS=9000000`). The command line's options win over the environment.
 """
 
-import os
-from base64 import b64decode
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from pricematch.errors import SettingsError
+from pricematch.settings.values import (
+    DEFAULT_NAMESPACE,
+    KIB,
+    MIB,
+    CsvDelimiter,
+    CsvEncoding,
+    EncoderName,
+    Proxy,
+    Webhook,
+    check_namespace,
+    names,
+    secret,
+    webhook_of,
+    without_end,
+)
 
-KIB, MIB = 1024, 1024 * 1024
-SECRET_PREFIX = "whsec_"  # noqa: S105 — says what kind of secret follows
-"""Prefix of what signs webhooks, as Standard Webhooks has it."""
-EncoderName: TypeAlias = Literal["autoencoder", "cae", "cnn"]
-ENCODERS: tuple[EncoderName, ...] = get_args(EncoderName)
-_UnicodeEncoding: TypeAlias = Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
-_WesternEncoding: TypeAlias = Literal["cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "latin-1"]
-_OtherEncoding: TypeAlias = Literal["cp1255", "cp1256", "cp1258", "cp874", "big5", "euc_kr", "gb18030", "shift_jis"]
-CsvEncoding: TypeAlias = Literal["auto", _UnicodeEncoding, _WesternEncoding, _OtherEncoding]
-CsvDelimiter: TypeAlias = Literal["auto", "comma", "semicolon", "tab", "pipe"]
-
-
-def _names(value: Any) -> Any:
-    """Names with commas between them, each once."""
-    if not isinstance(value, str):
-        return value
-    return tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-
-
-def _proxy(value: str) -> str:
-    """An address or a network; raises ValueError."""
-    ip_network(value)
-    return value
-
-
-def _without_end(value: Any) -> Any:
-    """A path without the slash at its end."""
-    return value.rstrip("/") if isinstance(value, str) else value
-
-
-def _webhook(value: str) -> str:
-    """A URL that can be posted to; raises ValueError."""
-    url = urlsplit(value)
-    if url.scheme not in {"http", "https"} or not url.hostname or url.username is not None or url.fragment:
-        raise ValueError("expected http:// or https://, a host and a path, without a user or a fragment")
-    return value
-
-
-def _secret(value: SecretStr) -> SecretStr:
-    """A secret in the form of Standard Webhooks, or none; raises ValueError."""
-    text = value.get_secret_value()
-    try:
-        size = len(b64decode(text.removeprefix(SECRET_PREFIX), validate=True))
-    except ValueError:
-        size = 0
-    if text and not (text.startswith(SECRET_PREFIX) and 24 <= size <= 64):
-        raise ValueError(f"expected {SECRET_PREFIX} and Base64 of 24 to 64 bytes")
-    return value
-
-
-_Webhook: TypeAlias = Annotated[str, AfterValidator(_webhook)]
-_Proxy: TypeAlias = Annotated[str, AfterValidator(_proxy)]
-
-_OF_CLIENTS = ("url", "key")
-"""What clients take of the environment, with the prefix of settings."""
+NAMESPACES, MODELS = "namespaces", "models"
+"""Folder of the other namespaces' stores, below the data folder; and of its models, below the store of each."""
 
 
 class Settings(BaseSettings):
@@ -86,13 +43,15 @@ class Settings(BaseSettings):
     """Folder of exported models, `<encoder>/<version>/` and `matcher/<version>/`."""
     data: Path = Path("data")
     """Folder the service keeps everything in: postings, images, verdicts, embeddings. Not safe to delete."""
+    max_namespaces: int = Field(default=16, ge=1, le=1000)
+    """Namespaces that there may be, the default one included; those that are there already are all served."""
     lost_found_days: int = Field(default=30, ge=0, le=36_500)
     """Days that images which no posting shows are kept in the data folder's lost+found, after a start moved them."""
     encoder: EncoderName = "cnn"
     """Which encoder embeds the images: the CNN (256 values), the CAE (2,048), or the autoencoder on top (64)."""
     encoder_version: str | None = Field(default=None, pattern=r"^[0-9]{1,9}$")
     """Version of that encoder, a whole number; the newest if absent."""
-    encoders: Annotated[tuple[EncoderName, ...], NoDecode, BeforeValidator(_names)] = ()
+    encoders: Annotated[tuple[EncoderName, ...], NoDecode, BeforeValidator(names)] = ()
     """Names of encoders that the service holds besides, with commas between them; requests may ask for theirs."""
     whiten_images: int = Field(default=30, ge=0)
     """Different images of the catalogue from which on the untrained default encoder is whitened on them; 0 is never."""
@@ -110,7 +69,7 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port to listen on; 0 takes a free one."""
-    root_path: Annotated[str, BeforeValidator(_without_end)] = Field(
+    root_path: Annotated[str, BeforeValidator(without_end)] = Field(
         default="", max_length=200, pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$"
     )
     """Path below which a proxy serves the service, such as /match-api; all addresses in answers begin with it."""
@@ -160,17 +119,18 @@ class Settings(BaseSettings):
     Services behind one balancer take the same."""
     image_url_seconds: int = Field(default=3600, ge=60, le=86400)
     """Seconds that a signed `image_url` holds, at least; twice as many at most."""
-    trusted_proxies: Annotated[tuple[_Proxy, ...], NoDecode, BeforeValidator(_names)] = ()
+    trusted_proxies: Annotated[tuple[Proxy, ...], NoDecode, BeforeValidator(names)] = ()
     """Addresses or networks of proxies whose X-Forwarded-For and -Proto hold, with commas between them; none."""
     no_auth: bool = False
     """Ask for no key although others can reach the address."""
-    webhooks: Annotated[tuple[_Webhook, ...], NoDecode, BeforeValidator(_names)] = ()
-    """URLs that are told of changes, http or https, with commas between them."""
-    webhook_secret: Annotated[SecretStr, AfterValidator(_secret)] = SecretStr("")
+    webhooks: Annotated[tuple[Webhook, ...], NoDecode, BeforeValidator(names)] = ()
+    """URLs that are told of changes, http or https, with commas between them; of another namespace than the default one
+    `NAME=URL`."""
+    webhook_secret: Annotated[SecretStr, AfterValidator(secret)] = SecretStr("")
     """What signs that, whsec_ and Base64 of 24 to 64 random bytes; needed where there are webhooks."""
     webhook_private_addresses: bool = False
     """Let webhooks be at addresses that are not public, such as this machine's or its network's."""
-    image_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    image_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(names)] = ()
     """Names of the hosts that images are fetched from where a request names a URL, with commas between them; none."""
     image_host_private_addresses: bool = False
     """Let them be at addresses that are not public, such as this machine's or its network's."""
@@ -178,7 +138,7 @@ class Settings(BaseSettings):
     """Seconds that an image may take to be fetched."""
     metrics: Literal["key", "open", "off"] = "key"
     """Who may read /metrics: those with a key of scope read, where there are keys; everybody; nobody."""
-    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = ()
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(names)] = ()
     """Origins whose pages may ask from a browser, such as https://shop.example, with commas between them; none."""
     requests_per_second: float = Field(default=100.0, gt=0, le=1e6)
     """Requests a second that each key may make on average; without keys each address but this machine's."""
@@ -264,32 +224,17 @@ class Settings(BaseSettings):
     max_csv_row_bytes: int = Field(default=64 * KIB, ge=256)
     """Bytes of one row of a catalogue."""
 
+    def in_namespace(self, name: str) -> Self:
+        """The settings of a namespace: its store and models are in a folder of its own below the data folder.
 
-def load_settings(**given: Any) -> Settings:
-    """Settings from the environment, overridden by those of `given` that are not None.
+        Those of the default one are these. Raises SettingsError for a name that none may have.
+        """
+        check_namespace(name)
+        if name == DEFAULT_NAMESPACE:
+            return self
+        folder = self.data / NAMESPACES / name
+        return self.model_copy(update={"data": folder, "models": folder / MODELS})
 
-    Raises:
-        SettingsError: a value is of the wrong type or out of range; names every such setting.
-    """
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        faults = (
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}{_got(fault['loc'], fault['input'])}"
-            for fault in error.errors()
-        )
-        raise SettingsError("; ".join(faults)) from error
-
-
-def _got(place: tuple[int | str, ...], value: Any) -> str:
-    """What came instead, unless it is a secret."""
-    field = Settings.model_fields.get(str(place[0])) if place else None
-    return "" if field is not None and isinstance(field.default, SecretStr) else f", got {value!r}"
-
-
-def variable_warnings() -> list[str]:
-    """Warnings of environment variables that look like settings and are none."""
-    prefix = str(Settings.model_config["env_prefix"])
-    names = [name for name in sorted(os.environ) if name.startswith(prefix)]
-    known = {*Settings.model_fields, *_OF_CLIENTS}
-    return [f"{name} is set, but is no setting" for name in names if name.removeprefix(prefix).lower() not in known]
+    def webhooks_of(self, namespace: str) -> tuple[str, ...]:
+        """URLs that are told of the changes of a namespace, and of no other's."""
+        return tuple(url for name, url in map(webhook_of, self.webhooks) if name == namespace)
