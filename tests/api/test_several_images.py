@@ -1,5 +1,6 @@
 """Postings of several images: put, patched, read, shown, matched and compared, in forms and in JSON."""
 
+import asyncio
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from pricematch.api.bodies import images_of
 from pricematch.api.keys import new_key
 from pricematch.matching import comparison
 from pricematch.matching.comparison import Comparison
@@ -23,6 +25,7 @@ from tests.support.encoding import TinyEncoding
 from tests.support.fakes import image_bytes
 from tests.support.receivers import receiver
 from tests.support.served import settings_of
+from tests.support.waiting import SAFETY_SECONDS
 
 RED, GREEN, BLUE, GREY = map(image_bytes, ("#ff0000", "#00ff00", "#0000ff", "#808080"))
 BAD = RED[:60]
@@ -213,6 +216,23 @@ def test_images_at_urls_are_fetched_in_their_order(serve: Serve) -> None:
             assert shown(client, "new") == [RED, GREEN]
         gone = client.put("/postings/new", json={"image_url": [*urls, urljoin(source.url, "/none")]})
         assert refused(gone, 422, "image-not-fetched")["detail"].startswith("image 3: ")
+
+
+def test_images_at_urls_are_fetched_together() -> None:
+    """A slow host does not hold up a request once for each image."""
+
+    async def run() -> None:
+        together = asyncio.Barrier(2)
+
+        async def fetch(url: str) -> bytes:
+            async with asyncio.timeout(SAFETY_SECONDS):
+                await together.wait()
+            return url.encode()
+
+        async with asyncio.timeout(SAFETY_SECONDS):
+            assert await images_of(None, ["one", "other"], fetch) == [b"one", b"other"]
+
+    asyncio.run(run())
 
 
 class Asked:

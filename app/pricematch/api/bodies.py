@@ -1,5 +1,6 @@
 """Reads the bodies of requests to match or cluster postings; parts of it read those to store them, too."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
@@ -183,13 +184,13 @@ async def images_of(images: list[bytes] | None, urls: list[str] | None, fetch: F
         return images or []
     if images is not None:
         raise invalid(IMAGE_URL, "expected either image or this, got both")
-    found = list[bytes]()
-    for place, url in enumerate(urls, start=1):
-        try:
-            found.append(await fetch(url))
-        except ImageError as error:
-            raise BadImage(error, place, len(urls)).told from error
-    return found
+    each = await asyncio.gather(*map(fetch, urls), return_exceptions=True)
+    for place, found in enumerate(each, start=1):
+        if isinstance(found, ImageError):
+            raise BadImage(found, place, len(urls)).told from found
+        if isinstance(found, BaseException):
+            raise found
+    return [it for it in each if isinstance(it, bytes)]
 
 
 async def read_query(request: Request, settings: Settings, fetch: Fetch) -> SentPosting | SentImages:
