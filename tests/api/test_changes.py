@@ -280,7 +280,7 @@ def test_head_of_a_stream_ends(client: TestClient) -> None:
 
 def test_reads_at_once_are_each_of_what_was_asked(client: TestClient) -> None:
     """Of other positions, limits and kinds, they share nothing; of the same, the page."""
-    service, every = client.app_state["app"].service, EVERY_KIND
+    service, every = client.app_state["app"].namespaces.default, EVERY_KIND
     models = frozenset[ChangeKind]({"model"})
     asked = [(0, 100, every), (11, 100, every), (0, 1, every), (0, 100, models), (0, 100, every)]
 

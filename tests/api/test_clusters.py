@@ -224,7 +224,7 @@ def test_hundreds_of_thousands_of_faults_are_answered_in_a_few_words(client: Tes
 
 
 def test_json_longer_than_the_postings_allowed_can_be_is_refused(serve: Serve) -> None:
-    client = serve(max_cluster_postings=10)
+    client = serve(max_cluster_postings=10, max_cluster_images=1, max_metadata_bytes=2)
     longest = {"posting_ids": ["p" * 128] * 10}
     assert client.post("/cluster", json=longest).status_code == 200
     response = client.post("/cluster", json={"posting_ids": ["p" * 10_000]})

@@ -335,7 +335,7 @@ def test_fault_22_an_id_that_cannot_be_one_is_refused(client: TestClient, postin
         assert "postings" in response.json()
     else:
         assert_problem(response, 422, "invalid-request")
-    assert len(response.content) < 1200
+        assert len(response.content) < 1200
 
 
 @pytest.mark.parametrize("path", ["", "/image", "/matches"])

@@ -153,3 +153,12 @@ def test_where_no_keys_are_asked_for_the_path_chooses(tmp_path: Path) -> None:
         assert [it["name"] for it in client.get("/namespaces").json()["namespaces"]] == ["a", "default"]
         assert 'pricematch_catalogue_postings{namespace="a"} 1.0' in client.get("/metrics").text
         assert client.get("/readyz").json()["reasons"] == {}
+
+
+@pytest.mark.parametrize("asked", ["place=99", "place=x", "expires=-1", "expires=" + "9" * 5000, "v=" + "x" * 100])
+def test_strangers_are_refused_before_their_parameters_are_looked_at(client: TestClient, asked: str) -> None:
+    """An address of an image needs a key or a signature, whatever else stands in it, and tells of no namespace."""
+    for name in ("default", "none"):
+        path = f"/namespaces/{name}/v1/postings/a/image?{asked}"
+        assert_problem(client.get(path), 401, "unauthenticated")
+        assert_problem(client.get(f"{path}&signature=x"), 401, "unauthenticated")

@@ -54,6 +54,7 @@ def test_an_answer_says_what_decided_and_why(by_probability: TestClient) -> None
         "posting_id": "twin",
         "title": "Kopi Susu 200 ml",
         "image_url": None,
+        "image_urls": [],
         "probability": pytest.approx(1),
         "level": "identical",
     }
@@ -171,7 +172,7 @@ def test_without_a_trained_matcher_a_title_is_refused(client: TestClient) -> Non
 def test_without_a_trained_matcher_the_answer_says_so_and_invents_nothing(client: TestClient) -> None:
     body = client.post("/match", files={"image": image_bytes("#ff0000")}).json()
     assert (body["matcher"], body["decided_by"], body["target"], body["threshold"]) == (None, "similarity", None, -1)
-    assert set(body["matches"][0]) == {"posting_id", "title", "image_url", "similarity"}
+    assert set(body["matches"][0]) == {"posting_id", "title", "image_url", "image_urls", "similarity"}
 
 
 def test_a_matcher_of_hashes_refuses_a_title_alone(serve: Serve) -> None:

@@ -89,6 +89,11 @@ def test_an_unknown_posting_is_not_found_and_the_answer_names_it(client: TestCli
     assert "'no-such'" in response.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["/postings/a%2Fb", "/postings/..%2F..%2Fetc%2Fpasswd", "/postings/"])
-def test_a_slash_in_an_id_leads_to_no_posting(client: TestClient, path: str) -> None:
-    assert_problem(client.get(path), 404, "not-found")
+@pytest.mark.parametrize("path", ["/postings/a%2Fb", "/postings/..%2F..%2Fetc%2Fpasswd"])
+def test_a_slash_in_an_id_is_refused(client: TestClient, path: str) -> None:
+    """It leads to no posting, and to no other path."""
+    assert_problem(client.get(path), 422, "invalid-request")
+
+
+def test_the_folder_of_postings_has_one_address(client: TestClient) -> None:
+    assert_problem(client.get("/postings/"), 404, "not-found")

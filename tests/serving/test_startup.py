@@ -354,7 +354,7 @@ async def main():
     service = Service(settings)
     async with opened(service, lambda *_: None) as opening:
         await opening
-        found = (await service.match((images / "p0.png").read_bytes(), "", Options(1))).result.matches
+        found = (await service.match([(images / "p0.png").read_bytes()], "", Options(1))).result.matches
         print([match.posting_id for match in found], "tensorflow" in sys.modules, len(service.process_ids()))
 asyncio.run(main())
 """

@@ -43,7 +43,7 @@ _BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="An API ke
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="keyHeader", description="The same, otherwise.")
 _Bearer = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
 _Header = Annotated[str | None, Security(_HEADER)]
-_MAX_TEXT = 64
+_MAX_DIGITS = 16
 _NAMESPACE = "pricematch.admitted"
 """Where the scope of a request has the name of the namespace that it was admitted to."""
 
@@ -159,28 +159,35 @@ async def _scope_check(request: Request, bearer: _Bearer, header: _Header) -> Ca
 
 
 class _NeedsKeyOrSignature:
-    """Lets requests for an image through whose key covers reading, or whose address is signed; whether it is."""
+    """Lets requests for an image through whose key covers reading, or whose address is signed; whether it is.
+
+    Its parameters are any text: a dependency of which one was invalid would not be called, but those behind it would.
+    """
 
     async def __call__(
         self,
         request: Request,
         bearer: _Bearer,
         header: _Header,
-        version: Annotated[str, Query(alias="v", max_length=_MAX_TEXT)] = "",
-        place: ImagePlace = 1,
-        expires: Annotated[int, Query(ge=0, le=2**53, description="As `image_url` has it.")] = 0,
-        signature: Annotated[str, Query(max_length=_MAX_TEXT, description="As `image_url` has it.")] = "",
+        expires: Annotated[str, Query(description="As `image_url` has it.")] = "",
+        signature: Annotated[str, Query(description="As `image_url` has it.")] = "",
     ) -> bool:
         """Raise Unauthenticated, Forbidden or RateExceeded."""
         state: State = request.state.app
-        posting_id = as_posting_id(request.path_params["posting_id"])
+        posting_id, asked = as_posting_id(request.path_params["posting_id"]), request.query_params
+        version, place = asked.get("v", ""), _number(asked.get("place", "1"))
         namespace = named_in(request.scope) or DEFAULT_NAMESPACE
-        if signature and state.signer.holds(posting_id, version, place, expires, signature, namespace):
+        if signature and state.signer.holds(posting_id, version, place, _number(expires), signature, namespace):
             state.guard.admit_signed(_address(request))
             request.scope[_NAMESPACE] = namespace
             return True
         _admit("read", request, bearer, header)
         return False
+
+
+def _number(text: str) -> int:
+    """A whole number; −1 for what is none."""
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else -1
 
 
 class _NeedsKeyForAll:

@@ -146,12 +146,12 @@ class Namespaces:
             service = self._services.get(name)
             if service is not None and not service.failed:
                 return _state(service), False
-            if self._openings is None or not self._settled:
-                raise NotReady(self.why_not_ready() or "this service makes no namespace")
             if (is_new := service is None) and len(self._services) >= self.settings.max_namespaces:
                 raise NamespacesFull(
                     f"expected at most {self.settings.max_namespaces} namespaces, and there are as many"
                 )
+            if self._openings is None or not self._settled:
+                raise NotReady(self.why_not_ready() or "this service makes no namespace")
             if service is None:
                 await asyncio.to_thread(make_namespace_folder, self.settings.data, name)
                 service = self._add(name)
