@@ -13,11 +13,12 @@ from pricematch.catalogue.layers import Layered
 from pricematch.catalogue.records import Decision as Verdict
 from pricematch.errors import SignalNeeded
 from pricematch.matching.image_pairs import Pair, nearest_pair
-from pricematch.matching.index import QueryPairs, ScoredFeatures
+from pricematch.matching.index import QueryPairs
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.nodes import node_keys
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.queries import Decision, Evidence, Options, Query
+from pricematch.matching.scored_features import ScoredFeatures
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.pairs.explanation import Explanation, MatchType
 from pricematch.pairs.retriever import ParsedFeatures

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pricematch.catalogue.features import Features
 from pricematch.catalogue.image_arrays import same_image
 from pricematch.catalogue.layers import Layered
-from pricematch.matching.index import ScoredFeatures
 from pricematch.matching.probability import ProbabilitySearch
+from pricematch.matching.scored_features import ScoredFeatures
 from pricematch.pairs.explanation import Explanation
 from pricematch.pairs.thresholds import DecisionRule
 from pricematch.stages import stage
