@@ -11,7 +11,8 @@ from pricematch.catalogue.features import Features, ImageFeatures, Wanted
 from pricematch.catalogue.hashes import ONE_COLOUR
 from pricematch.catalogue.postings import Catalogue, Posting
 from pricematch.clustering.assignment import METHODS
-from pricematch.matching.clusters import ClusterOptions, Item, cluster, wanted_for_clusters
+from pricematch.matching.cluster_requests import ClusterOptions, cluster, wanted_for_clusters
+from pricematch.matching.clusters import Item
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Options, Query
 from pricematch.matching.stock_images import StockImages

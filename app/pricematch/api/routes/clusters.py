@@ -13,7 +13,8 @@ from pricematch.api.schemas.clusters import ClusterJson, ClusterOut, ClusterRequ
 from pricematch.api.schemas.fields import finite, took_ms
 from pricematch.api.schemas.filters import filter_in
 from pricematch.api.schemas.verdicts import contradictions_out
-from pricematch.matching.clusters import ClusterOptions, Clusters, Item
+from pricematch.matching.cluster_requests import ClusterOptions
+from pricematch.matching.clusters import Clusters, Item
 from pricematch.serving.results import Clustered
 
 router = APIRouter(tags=["cluster"])

@@ -8,7 +8,7 @@ from pricematch.catalogue.feedback import among, contradictions
 from pricematch.catalogue.filters import Filter
 from pricematch.catalogue.metadata import NO_METADATA, Metadata
 from pricematch.errors import ImageError
-from pricematch.matching.clusters import ClusterOptions, cluster, wanted_for_clusters
+from pricematch.matching.cluster_requests import ClusterOptions, cluster, wanted_for_clusters
 from pricematch.matching.comparison import compare, wanted_to_compare
 from pricematch.matching.queries import Options, Query, Result
 from pricematch.matching.review import review
