@@ -46,7 +46,7 @@ from pricematch.pairs.model import PairModel
 from pricematch.pairs.offset_model import narrowed
 from pricematch.pairs.thresholds import SizeThresholds
 from pricematch.progress import silent
-from pricematch.serving.snapshots import FEW, STALE
+from pricematch.serving.snapshot import FEW, STALE
 from pricematch.settings import Settings, load_settings
 
 SIGNALS = ("hash", "title")

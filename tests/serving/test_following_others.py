@@ -16,7 +16,8 @@ from pricematch.matching.queries import Options
 from pricematch.serving import snapshots as live_catalogue
 from pricematch.serving.changes import Held
 from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.snapshot import Snapshot
+from pricematch.serving.snapshots import Snapshots
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, image_bytes
 from tests.support.served import put

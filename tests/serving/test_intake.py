@@ -11,7 +11,8 @@ from pricematch.errors import ConditionFailed, ImageUnavailable
 from pricematch.matching.queries import Options
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.posting_images import BadImage
-from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.snapshot import Snapshot
+from pricematch.serving.snapshots import Snapshots
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import COLOURS, MeanColourEncoder, image_bytes, tiny_matcher
 from tests.support.memory_store import MemoryStore

@@ -17,7 +17,7 @@ from pricematch.errors import ConditionFailed, PostingNotFound
 from pricematch.matching.queries import Options, Query
 from pricematch.serving import snapshots as live_catalogue
 from pricematch.serving.caches import ResultCache
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 from tests.support.applications import judged_matcher
 from tests.support.fakes import COLOURS
 from tests.support.product_shop import ProductShop, hashed, in_memory, on_disk

@@ -13,7 +13,7 @@ from pricematch.serving.product_pages import (
     ProductDetails,
     ProductReader,
 )
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 from tests.support.product_shop import ProductShop, in_memory
 from tests.support.shop import HANGS
 

@@ -22,7 +22,7 @@ from pricematch.serving.intake import Offered
 from pricematch.serving.product_pages import ProductReader
 from pricematch.serving.scored_catalogue import FILE
 from pricematch.serving.served_catalogue import ServedCatalogue
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 from pricematch.serving.startup import start
 from pricematch.settings import Settings
 from pricematch.store.sqlite.store import DATABASE

@@ -12,7 +12,8 @@ from pricematch.catalogue.feed import FeedPage, Position
 from pricematch.catalogue.postings import Posting
 from pricematch.errors import ImageCorrupt
 from pricematch.matching.queries import Options
-from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.snapshot import Snapshot
+from pricematch.serving.snapshots import Snapshots
 from tests.support.matchers import hashed, matcher_over, scored_search
 from tests.support.shop import Shop, found, told
 

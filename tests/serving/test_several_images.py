@@ -19,8 +19,9 @@ from pricematch.matching.queries import Options, Query
 from pricematch.pairs.image_retrievers import IMAGE_RETRIEVERS
 from pricematch.progress import silent
 from pricematch.serving.models import LoadedModels
+from pricematch.serving.snapshot import Snapshot
 from pricematch.serving.snapshot_builder import SnapshotBuilder
-from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.snapshots import Snapshots
 from pricematch.settings import Settings
 from tests.support.fakes import MEAN_COLOUR
 from tests.support.matchers import export_matcher, tiny_model

@@ -20,7 +20,8 @@ from pricematch.serving.intake import Intake
 from pricematch.serving.models import activate
 from pricematch.serving.served_catalogue import ServedCatalogue
 from pricematch.serving.service import Service
-from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.snapshot import Snapshot
+from pricematch.serving.snapshots import Snapshots
 from pricematch.settings import Settings
 from tests.support.encoding import TinyEncoding
 from tests.support.fakes import encoded, scene, tiny_decoder, tiny_images, tiny_matcher

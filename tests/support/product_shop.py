@@ -15,7 +15,8 @@ from pricematch.encoding.stored_images import StoredImages
 from pricematch.matching.probability import ProbabilitySearch
 from pricematch.serving.intake import Intake
 from pricematch.serving.products import ProductKeeper
-from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.snapshot import Snapshot
+from pricematch.serving.snapshots import Snapshots
 from pricematch.store.ports import ChangeFeed, FeedbackStore, PostingStore, ProductStore
 from pricematch.store.sqlite.store import open_store
 from tests.support.encoding import TinyEncoding

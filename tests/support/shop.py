@@ -19,7 +19,8 @@ from pricematch.matching.matcher import Matcher
 from pricematch.matching.queries import Matches, Options, Query
 from pricematch.matching.similarity import SimilaritySearch
 from pricematch.serving.intake import Intake, Offered
-from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.snapshot import Snapshot
+from pricematch.serving.snapshots import Snapshots
 from tests.support.encoding import TinyEncoding, image_features
 from tests.support.fakes import COLOURS, MEAN_COLOUR, MeanColourEncoder, by_similarity, image_bytes
 from tests.support.memory_store import MemoryStore

@@ -14,7 +14,7 @@ from pricematch.encoding.image_formats import TOP_BYTES, media_type
 from pricematch.encoding.ports import Runtime
 from pricematch.errors import DeadlineExceeded, ImageError, NotReady, Overloaded, StoreUnavailable
 from pricematch.serving.intake import Intake
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings

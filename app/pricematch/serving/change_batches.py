@@ -9,7 +9,7 @@ from pricematch.errors import ModelOutputError
 from pricematch.serving.intake import Intake, Offered
 from pricematch.serving.patches import PostingPatch
 from pricematch.serving.posting_images import BadImage, of_each
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 from pricematch.store.ports import ChangeOutcome
 
 WantedChange: TypeAlias = Offered | PostingPatch | Removal

@@ -6,7 +6,7 @@ from pricematch.catalogue.fields import field_values
 from pricematch.catalogue.filters import POSTING_ID, Filter, both, field_path, none_of, value_of, values_at
 from pricematch.catalogue.metadata import Metadata
 from pricematch.errors import FilterInvalid
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 
 PRODUCT = "product"
 """Excludes postings of the query's own product; other names are those of fields."""

@@ -13,7 +13,7 @@ from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.products import followed
 from pricematch.matching.queries import Calibrated
 from pricematch.serving.intake import Intake
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

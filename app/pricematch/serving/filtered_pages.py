@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pricematch.catalogue.filters import Filter
 from pricematch.matching.matcher import Matcher
 from pricematch.serving.results import FieldCounts, Page
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 
 
 def filtered_page(snapshot: Snapshot, condition: Filter, after: str, limit: int) -> Page:

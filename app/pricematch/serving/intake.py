@@ -21,7 +21,8 @@ from pricematch.catalogue.records import (
 from pricematch.encoding.stored_images import Encode, StoredImages
 from pricematch.errors import RowDamaged
 from pricematch.serving.posting_images import BadImage, names_of, of_each
-from pricematch.serving.snapshots import Snapshot, Snapshots
+from pricematch.serving.snapshot import Snapshot
+from pricematch.serving.snapshots import Snapshots
 from pricematch.store.ports import FeedbackStore, PostingStore
 
 

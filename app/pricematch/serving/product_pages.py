@@ -13,7 +13,7 @@ from pricematch.matching.probability import ProbabilitySearch
 from pricematch.matching.product_links import ProductLinks, product_links
 from pricematch.matching.products import NO_PRODUCT
 from pricematch.serving.products import Products
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 from pricematch.store.ports import ProductStore
 
 _EXAMPLES = 3

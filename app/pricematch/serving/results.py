@@ -16,7 +16,7 @@ from pricematch.matching.clusters import Clusters
 from pricematch.matching.comparison import Comparison
 from pricematch.matching.queries import Decision, Result
 from pricematch.matching.review import Unsure
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 from pricematch.store.ports import ChangeOutcome
 
 

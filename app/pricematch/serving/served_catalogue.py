@@ -22,8 +22,9 @@ from pricematch.serving.intake import Intake
 from pricematch.serving.models import ChosenModels, choose_models, load_models
 from pricematch.serving.products import ProductKeeper
 from pricematch.serving.shared import Turns
+from pricematch.serving.snapshot import FEW
 from pricematch.serving.snapshot_builder import SnapshotBuilder
-from pricematch.serving.snapshots import FEW, Snapshots
+from pricematch.serving.snapshots import Snapshots
 from pricematch.serving.training_jobs import Trainer
 from pricematch.serving.uploads import Uploads
 from pricematch.settings import Settings

@@ -36,7 +36,7 @@ from pricematch.serving.scored_catalogue import (
     load_scored,
     save_scored,
 )
-from pricematch.serving.snapshots import FEW, STALE, Snapshot
+from pricematch.serving.snapshot import FEW, STALE, Snapshot
 from pricematch.settings import Settings
 from pricematch.store.ports import PostingStore
 from pricematch.store.sqlite.store import Store

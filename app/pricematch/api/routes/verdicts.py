@@ -32,7 +32,7 @@ from pricematch.matching.queries import Evidence
 from pricematch.matching.review import Unsure
 from pricematch.serving.match_records import evidence_fields
 from pricematch.serving.results import FeedbackResult
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 
 router = APIRouter(tags=["verdicts"])
 _BODY_BYTES = 12 * (MAX_AUTHOR_CHARS + MAX_NOTE_CHARS)

@@ -22,7 +22,7 @@ from pricematch.matching.queries import DecidedBy, Decision, Match, Matches, Res
 from pricematch.pairs.explanation import MatchType
 from pricematch.serving.match_records import match_fields
 from pricematch.serving.results import Matched, MatchedEach
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 
 
 class ReasonOut(BaseModel):

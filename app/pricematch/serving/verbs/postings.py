@@ -16,7 +16,7 @@ from pricematch.serving.filtered_pages import filtered_page
 from pricematch.serving.intake import Offered
 from pricematch.serving.patches import PostingPatch
 from pricematch.serving.results import ChangedEach, Page, PutResult, RemovedMatching
-from pricematch.serving.snapshots import Snapshot
+from pricematch.serving.snapshot import Snapshot
 from pricematch.serving.verbs.verbs import Verbs
 from pricematch.store.ports import ChangeOutcome
 
