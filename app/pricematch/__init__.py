@@ -13,14 +13,15 @@ _HOMES = {
     "PricematchError": "pricematch.errors",
     "Shop": "pricematch.notebook.shop",
     "embed": "pricematch.notebook.embedding",
-    "load": "pricematch.notebook.shop",
+    "load": "pricematch.notebook.loading",
 }
 """Modules of the names that are imported when they are first used."""
 
 if TYPE_CHECKING:  # who checks types sees no `__getattr__`, and tells of names that are not there
     from pricematch.errors import PricematchError
     from pricematch.notebook.embedding import embed
-    from pricematch.notebook.shop import Shop, load
+    from pricematch.notebook.loading import load
+    from pricematch.notebook.shop import Shop
 else:
 
     def __getattr__(name: str) -> object:

@@ -1,41 +1,36 @@
-"""A shop in a notebook: a catalogue, and what can be asked of it."""
+"""A shop in a notebook: what can be asked of a catalogue that is loaded."""
 
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from os import PathLike
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pricematch.catalogue.evidence import read_evidence_field
 from pricematch.catalogue.metadata import NO_METADATA, parse_metadata
 from pricematch.catalogue.postings import MAX_IMAGES, as_posting_id
-from pricematch.encoding.catalogue_files import read_catalogue
 from pricematch.errors import NotReady, SettingsError
 from pricematch.formats.posting_rows import metadata_limits
 from pricematch.matching.matcher import Matcher
 from pricematch.matching.probability_clusters import LEAST_MEAN
 from pricematch.notebook.background import BackgroundService, in_thread
-from pricematch.notebook.kept import Kept, kept_in
+from pricematch.notebook.kept import Kept
 from pricematch.notebook.late_progress import late_progress
 from pricematch.notebook.questions import Filter, check_probability, chosen_signals, query_options, read_condition
-from pricematch.notebook.sources import CatalogueSource, Image, catalogue_file, image_bytes
+from pricematch.notebook.sources import Image, image_bytes
 from pricematch.notebook.tables import ShopMatches, ShopPairs, ShopProducts
 from pricematch.serving.offline_store import with_store_of_catalogue
 from pricematch.serving.results import Matched
 from pricematch.serving.service import Service
-from pricematch.settings import Settings, load_settings
+from pricematch.settings import Settings
 
 if TYPE_CHECKING:
     from pricematch.notebook.shop_evaluation import ShopEvaluation, ShopTraining
 
 T = TypeVar("T")
-_PATIENT: Mapping[str, Any] = {"request_seconds": 3600.0, "follow_seconds": 3600.0, "max_scanned_postings": 10**9}
-"""Nobody else waits for an answer, and nobody else changes what is searched."""
 
 
 class Shop:
-    """A catalogue, and what can be asked of it. Made by `load`.
+    """A catalogue, and what can be asked of it. Made by `loading.load`.
 
     The first question computes the features of all postings and scores them, in worker processes that run until the
     shop is closed: by `close`, at the end of a `with` block, or when nobody holds it any more. Methods raise
@@ -249,53 +244,3 @@ class Shop:
         if self._kept.closed:
             raise NotReady("the shop is closed; load it again")
         return self._settings
-
-
-def load(
-    source: CatalogueSource,
-    images: "str | PathLike[str] | None" = None,
-    *,
-    folder: "str | PathLike[str] | None" = None,
-    matcher: str = "auto",
-    skip_bad_images: bool = False,
-    workers: int | None = None,
-) -> Shop:
-    """Load a catalogue.
-
-    Args:
-        source: the path of a CSV or NDJSON file, a data frame (pandas, polars), columns by name, or records; with
-            posting_id and perhaps image, title, image_phash, label_group.
-        images: the folder that holds the images the postings name; None where there are none.
-        folder: to keep models, features and trained matchers in, for the next time; None for a temporary one.
-        matcher: `auto` for the newest that was trained in this folder, else the default one; `default`; a version.
-        skip_bad_images: go on without missing or unreadable images, and say how many.
-        workers: processes that decode and encode; those of the setting if None.
-
-    Raises:
-        CatalogueError: the catalogue cannot be used; names the bad rows.
-        SettingsError: a folder is missing or cannot be written to.
-    """
-    kept = kept_in(folder)
-    try:
-        settings = load_settings(
-            catalogue=catalogue_file(source, lambda: kept.folder),
-            images=None if images is None else Path(images),
-            models=kept.folder / "models",
-            data=kept.folder / "data",
-            matcher=matcher,
-            skip_bad_images=skip_bad_images or None,
-            workers=workers,
-            **_PATIENT,
-        )
-        content = read_catalogue(settings)
-        content.refuse(content.problems)
-        _check_images(images)
-        return Shop(settings, kept, len(content.postings))
-    except BaseException:
-        kept.close()
-        raise
-
-
-def _check_images(images: "str | PathLike[str] | None") -> None:
-    if images is not None and not Path(images).is_dir():
-        raise SettingsError(f"expected a folder of images, got {images}, which is not a folder")
