@@ -1,5 +1,6 @@
 """Nearest neighbours of postings by each retriever, and how pairs rank among them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,6 +21,8 @@ _TIE = 2e-6
 """Cosines of titles are rounded to 1e-6, each by its own sum: equal ones may differ by that and a float32's error."""
 _Ends: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 """See `Neighbours.around`."""
+Mapped: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.integer]], NDArray[np.float64]]
+"""Gives of similarities [m, k] of the neighbours of some rows [m] other ones, as high in the same order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +56,11 @@ class Neighbours:
         return self.similarities[which, rows, 0], self.similarities[which, rows, 1], self.density[which, rows]
 
     def crowd(
-        self, retriever: int, rows: NDArray[np.integer], more: NDArray[np.floating] | None = None
+        self,
+        retriever: int,
+        rows: NDArray[np.integer],
+        more: NDArray[np.floating] | None = None,
+        mapped: Mapped | None = None,
     ) -> NDArray[np.float64]:
         """Mean similarity of the 20 nearest neighbours of some rows by one retriever, float64 [m], at least 0.02.
 
@@ -62,9 +69,15 @@ class Neighbours:
         Args:
             retriever: its number.
             rows: [m].
-            more: [m], the similarity of one neighbour more; None: there is none.
+            more: [m], the similarity of one neighbour more, as it is mapped; None: there is none.
+            mapped: makes of the similarities of some rows' neighbours those that count; None: they are.
         """
-        nearest = np.maximum(self.similarities[retriever, rows, :_CROWD_NEIGHBOURS], 0)
+        if mapped is None:
+            nearest = self.similarities[retriever, rows, :_CROWD_NEIGHBOURS]
+        else:
+            every, place = np.unique(rows, return_inverse=True)
+            nearest = mapped(self.similarities[retriever, every, :_CROWD_NEIGHBOURS], every)[place]
+        nearest = np.maximum(nearest, 0)
         total = nearest.sum(axis=1)
         if more is not None:
             total += np.maximum(more - nearest[:, -1], 0)
@@ -162,6 +175,7 @@ def scaled_similarities(
     right_rows: NDArray[np.integer],
     *,
     including: bool,
+    mapped: tuple[Mapped | None, Mapped | None] = (None, None),
 ) -> NDArray[np.float32]:
     """Similarities of m pairs by one retriever, as multiples of what is usual around both ends, float32 [m].
 
@@ -177,9 +191,10 @@ def scaled_similarities(
         left_rows: [m], which of the left.
         right_rows: [m], which of the right.
         including: whether the right ends' neighbours do not include the left ones yet, and are taken as if they did.
+        mapped: see `Neighbours.crowd`, of the left and of the right ends.
     """
-    one = left.crowd(retriever, left_rows)
-    other = right.crowd(retriever, right_rows, np.nan_to_num(similarity) if including else None)
+    one = left.crowd(retriever, left_rows, mapped=mapped[0])
+    other = right.crowd(retriever, right_rows, np.nan_to_num(similarity) if including else None, mapped[1])
     return np.asarray(similarity / np.sqrt(one * other), np.float32)
 
 

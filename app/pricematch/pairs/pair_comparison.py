@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricematch.catalogue.evidence import evidence_features
+from pricematch.pairs.best_of_many import BestOfMany, images_held
 from pricematch.pairs.feature_names import SCALED
 from pricematch.pairs.image_profiles import repeat_features, same_image_features
 from pricematch.pairs.neighbours import rank_features, scaled_similarities
@@ -97,12 +98,36 @@ class PairComparison:
             parts.append(repeat_features(shown[0].hashes, shown[1].hashes, left, right))
         parts.append(same_image_features(*shown, left, right)[:, np.newaxis])
         if SCALED in self._names:
-            place = list(self._retrievers).index("image")
-            scaled = scaled_similarities(compared[place], place, *ends, including=others is not None)
-            parts.append(scaled[:, np.newaxis])
+            similarity = compared[list(self._retrievers).index("image")]
+            parts.append(self._scaled(similarity, one, other, left, right, including=others is not None)[:, np.newaxis])
         if one.evidence is not None and other.evidence is not None:
             parts.append(evidence_features(one.evidence, other.evidence, left, right))
         return parts
+
+    def _scaled(
+        self,
+        similarity: NDArray[np.float32],
+        one: Profiles,
+        other: Profiles,
+        left: NDArray[np.integer],
+        right: NDArray[np.integer],
+        *,
+        including: bool,
+    ) -> NDArray[np.float32]:
+        """See `scaled_similarities`; where there are several images, of what one pair would have, see `BestOfMany`."""
+        place = list(self._retrievers).index("image")
+        ends = place, one.neighbours, other.neighbours, left, right
+        ours, theirs = one.vectors["image"], other.vectors["image"]
+        if not (ours.more or theirs.more or self._retrievers["image"].vectors.more):
+            return scaled_similarities(similarity, *ends, including=including)
+        best = self._best_of_many
+        of_one = best.of_one(similarity, images_held(ours, left) * images_held(theirs, right)).astype(np.float32)
+        mapped = best.around(ours), best.around(theirs)
+        return scaled_similarities(of_one, *ends, including=including, mapped=mapped)
+
+    @cached_property
+    def _best_of_many(self) -> BestOfMany:
+        return BestOfMany.of(self._retrievers["image"].vectors)
 
     def stacked(self, nearest: Mapping[str, Candidates]) -> NDArray[np.float64]:
         """The similarities [r, n, k] of the candidates that each retriever has found."""
