@@ -121,3 +121,21 @@ def test_a_query_with_several_images_is_scaled_as_if_the_catalogue_held_it(sever
         similarity = stored.features(query, ends[1], others, stored.own)[:, 1]
         plain = scaled_similarities(similarity, 0, query.neighbours, *ends, including=True)
         np.testing.assert_array_equal(asked, plain)
+
+
+def test_several_images_of_one_end_are_enough() -> None:
+    """Of postings that came later too, in a catalogue of single images: whichever end they are."""
+    extractor = PairFeatureExtractor(drawn(60, 1, lacking=0), ("image",))
+    several, single = drawn_several(20, 2, 1.0, lacking=0), drawn(20, 3, lacking=0)
+    many, one = (extractor.profiles(ParsedFeatures.of(it))[0] for it in (several, single))
+    best, rows = BestOfMany.of(vectors_of(drawn(60, 1, lacking=0))), np.arange(20)
+    for ends in ((many, one), (one, many)):
+        features = extractor.features(ends[0], rows, rows, ends[1])
+        similarity = features[:, extractor.names.index("image_similarity")]
+        of_one = best.of_one(similarity, images_held(many.vectors["image"], rows)).astype(np.float32)
+        places = [best.around(it.vectors["image"]) for it in ends]
+        neighbours = ends[0].neighbours, ends[1].neighbours
+        expected = scaled_similarities(
+            of_one, 0, *neighbours, rows, rows, including=True, mapped=(places[0], places[1])
+        )
+        np.testing.assert_array_equal(features[:, extractor.names.index(SCALED)], expected)
