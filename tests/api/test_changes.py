@@ -330,10 +330,10 @@ def test_the_time_of_who_waits_is_no_latency(client: TestClient) -> None:
     client.get("/v1/postings")
     text = client.get("/metrics").text
     assert 'pricematch_requests_total{method="GET",namespace="default",route="/changes",status="200"} 1.0' in text
-    assert 'pricematch_request_seconds_count{route="/postings"}' in text
-    assert 'pricematch_request_seconds_count{route="/changes"}' not in text
+    assert 'pricematch_request_seconds_count{namespace="default",route="/postings"}' in text
+    assert 'pricematch_request_seconds_count{namespace="default",route="/changes"}' not in text
     changes(client)
-    assert 'pricematch_request_seconds_count{route="/changes"} 1.0' in client.get("/metrics").text
+    assert 'pricematch_request_seconds_count{namespace="default",route="/changes"} 1.0' in client.get("/metrics").text
 
 
 def test_many_who_wait_are_all_told_everything() -> None:

@@ -4,7 +4,8 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -19,17 +20,17 @@ from tests.support.applications import Serve
 from tests.support.fakes import COLOURS, image_bytes
 
 
-def figures(client: TestClient) -> dict[tuple[str, ...], float]:
-    """Each sample by its name and labels but the namespace, of which there is one."""
+def figures(client: TestClient) -> Mapping[tuple[str, ...], float]:
+    """Each sample by its name and labels but the namespace: there is one, and what is about none is counted with it."""
     response = client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain")
     families = text_string_to_metric_families(response.text)
     samples = [it for family in families for it in family.samples]
     assert {it.labels.get("namespace", "") for it in samples} <= {"", "default"}
-    return {
-        (it.name, *sorted(value for name, value in it.labels.items() if name != "namespace")): it.value
-        for it in samples
-    }
+    found: dict[tuple[str, ...], float] = defaultdict(float)
+    for it in samples:
+        found[it.name, *sorted(value for name, value in it.labels.items() if name != "namespace")] += it.value
+    return found
 
 
 def test_requests_are_counted_by_route_and_status(serve: Serve) -> None:

@@ -122,6 +122,22 @@ def test_what_is_of_the_service_takes_a_key_for_all(shops: Shops, operation: str
     assert A not in found.answers[0].text
 
 
+def test_times_of_requests_are_told_to_their_own_namespace(shops: Shops) -> None:
+    """As are those of their stages; what others ask, and how long it takes, is not seen in /metrics."""
+
+    def times(key: str) -> list[str]:
+        text = shops.http.get("/metrics", headers=bearer(key)).text
+        kinds = ("pricematch_request_seconds_", "pricematch_stage_seconds_")
+        return [
+            it for it in text.splitlines() if it.startswith(kinds) and "_created" not in it and "/metrics" not in it
+        ]
+
+    before, of_all = times("of_default"), times("of_all")
+    assert statuses(shops.ask(VERBS["matchImage"], "of_a")) == {200}
+    assert times("of_default") == before
+    assert times("of_all") != of_all
+
+
 def test_a_key_that_reads_only_reads_its_namespace(shops: Shops) -> None:
     assert statuses(shops.ask(VERBS["listPostings"], "reads_a")) == {200}
     assert statuses(shops.ask(VERBS["putPosting"], "reads_a")) == {403}

@@ -101,6 +101,8 @@ def test_a_posting_is_put_read_changed_and_deleted(asked: Asked, through: Throug
     patched = of(lambda client: client.patch(posting_id, metadata={"sale": None}, label_group="g", if_match=put.etag))
     assert through.sent[-1].headers["content-type"] == "application/merge-patch+json"
     assert (patched.title, patched.label_group, patched.metadata) == ("kopi susu", "g", {"price": 12})
+    with pytest.raises(ValueError, match="empty list"):
+        of(lambda client: client.patch(posting_id, image=[]))
     assert of(lambda client: client.patch(posting_id, image=None)).image_url is None
     assert of(lambda client: client.patch(posting_id, image=TEAL, title=None)).title == ""
     assert of(lambda client: client.image(posting_id)) == TEAL

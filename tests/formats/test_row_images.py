@@ -76,7 +76,7 @@ def test_images_are_read_in_their_places(tmp_path: Path, content: str, images: l
         (line(images=["1.png"] * 9), "expected at most 8 images, got 9"),
         (line(images=["1.png"], image="2.png"), "expected either images or image, got both"),
         (line(images=["1.png"], image_3="2.png"), "expected either images or image_3, got both"),
-        (line(image=["1.png"]), 'expected text in image, got ["1.png"]'),
+        (line(image=["1.png"]), "expected text in image, got a list; several images are named in images"),
     ],
 )
 def test_a_line_whose_images_are_none_is_bad(tmp_path: Path, content: str, message: str) -> None:

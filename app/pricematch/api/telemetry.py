@@ -63,14 +63,14 @@ class Metrics:
         seconds = Histogram(
             "pricematch_request_seconds",
             "From the first byte of a request's body to the last of its answer.",
-            ["route"],
+            ["route", "namespace"],
             buckets=_SECONDS,
             registry=self.registry,
         )
         stages = Histogram(
             "pricematch_stage_seconds",
             "Of a request: waiting, image to pixels, pixels to embedding, neighbours, evidence.",
-            ["stage"],
+            ["stage", "namespace"],
             buckets=_SECONDS,
             registry=self.registry,
         )
@@ -98,12 +98,12 @@ class Metrics:
         """
         self._requests(method if method in _METHODS else "other", route, str(status), namespace or "").inc()
         if seconds is not None:
-            self._seconds(route).observe(seconds)
+            self._seconds(route, namespace or "").observe(seconds)
 
-    def observe_stages(self, seconds: Mapping[Stage, float]) -> None:
-        """A request has spent so long in each stage that it went through."""
+    def observe_stages(self, seconds: Mapping[Stage, float], namespace: str | None = None) -> None:
+        """A request has spent so long in each stage that it went through; its namespace as above."""
         for stage, spent in seconds.items():
-            self._stages(stage).observe(spent)
+            self._stages(stage, namespace or "").observe(spent)
 
     def observe_batch(self, size: int, seconds: Seconds) -> None:  # noqa: ARG002 — requests report their own stages
         """So many images were encoded together."""
@@ -152,7 +152,7 @@ class Telemetry:
     ) -> None:
         method, route = scope["method"], getattr(scope.get("route"), "path", _NO_ROUTE)
         self._metrics.observe_request(method, route, status, None if context.waits else seconds, context.namespace)
-        self._metrics.observe_stages(stages)
+        self._metrics.observe_stages(stages, context.namespace)
         if self._spans is not None:
             self._spans.record(
                 method=method,

@@ -60,11 +60,16 @@ def form(texts: Mapping[str, str | Sequence[str] | None], images: Mapping[str, S
 
 
 def each_image(images: Images | None) -> tuple[list[Image], list[ImageUrl]]:
-    """The images of a posting that are sent, or that the service is to fetch; raises ValueError for some of both."""
+    """The images of a posting that are sent, or that the service is to fetch.
+
+    Raises ValueError for some of both, and for a list of none: one that came out empty is not to remove what there is.
+    """
     several = isinstance(images, Sequence) and not isinstance(images, str | bytes)
     each = list(cast("Sequence[Image | ImageUrl]", images)) if several else [] if images is None else [images]
     urls = [it for it in each if isinstance(it, ImageUrl)]
     sent = [cast("Image", it) for it in each if not isinstance(it, ImageUrl)]
+    if several and not each:
+        raise ValueError("expected images, got an empty list; None is no image")
     if urls and sent:
         raise ValueError("expected images, or URLs of images, got some of both")
     return sent, urls

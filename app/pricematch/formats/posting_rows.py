@@ -166,7 +166,7 @@ class PostingRows:
                 elif line.strip():
                     try:
                         fields = fields_of(line)
-                        values, images = texts_of(fields, COLUMNS), _images_of(fields)
+                        images, values = _images_of(fields), texts_of(fields, COLUMNS)
                     except BadLine as error:
                         yield PostingRow.bad(lines.number, str(error))
                     else:
@@ -201,6 +201,8 @@ class PostingRows:
 
 def _images_of(fields: Mapping[str, object]) -> Sequence[str] | None:
     """The names in the list `images` of a line; None where it has none. Raises BadLine."""
+    if listed := [column for column in IMAGE_COLUMNS if isinstance(fields.get(column), list)]:
+        raise BadLine(f"expected text in {listed[0]}, got a list; several images are named in {IMAGES}")
     if (names := list_of_texts(fields, IMAGES)) is None:
         return None
     if beside := [column for column in IMAGE_COLUMNS if fields.get(column) is not None]:

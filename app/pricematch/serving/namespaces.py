@@ -139,8 +139,7 @@ class Namespaces:
 
         Raises:
             NamespacesFull: there are as many as may be.
-            NotReady: the service is starting or stopping.
-            PricematchError: it cannot be opened.
+            NotReady: the service is starting or stopping, or the namespace cannot be opened.
         """
         async with self._making:
             service = self._services.get(name)
@@ -155,8 +154,8 @@ class Namespaces:
             if service is None:
                 await asyncio.to_thread(make_namespace_folder, self.settings.data, name)
                 service = self._add(name)
-            if (error := await self._openings.open(service)) is not None:
-                raise error
+            if not await self._openings.open(service):
+                raise NotReady(service.why_not_ready() or f"the namespace {name} could not be started")
             return _state(service), is_new
 
     def settle(self) -> None:
@@ -235,8 +234,8 @@ class _Openings:
         self._all[service.namespace] = found
         return found
 
-    async def open(self, service: Service) -> PricematchError | None:
-        """Open a service; why it cannot be, which is logged, and told to whoever asks it."""
+    async def open(self, service: Service) -> bool:
+        """Open a service; whether it is. Why it cannot be is logged, and without folders told to whoever asks it."""
         name = service.namespace
         service.report(f"the namespace {name} is starting")
         try:
@@ -247,9 +246,9 @@ class _Openings:
             service.fail(f"the namespace {name} cannot answer: {next(reasons, 'it could not be started')}")
             _log.error("the namespace %s is not served: %s", name, error, exc_info=None if found is error else error)
             del self._all[name]
-            return found
+            return False
         _log.info("the namespace %s is ready", name)
-        return None
+        return True
 
     async def aclose(self) -> None:
         """Close all that were opened, or are being opened."""

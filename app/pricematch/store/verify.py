@@ -102,7 +102,9 @@ def accept_loss(settings: Settings) -> list[str]:
 def _folder(settings: Settings) -> Path:
     folder = settings.data
     if not any((folder / name).exists() for name in (DATABASE, WITNESS, IMAGES)):
-        raise SettingsError(f"there is no store in {folder}; name its folder with --data")
+        raise SettingsError(
+            f"there is no store in {folder}; name its folder with --data, or its namespace with --namespace"
+        )
     return folder
 
 

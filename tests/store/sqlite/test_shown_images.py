@@ -44,6 +44,16 @@ def alter(folder: Path, statement: str) -> None:
         connection.execute(statement)
 
 
+def test_a_posting_whose_image_is_lost_is_patched(store: Store) -> None:
+    """What it shows already need not be there; what is new must be."""
+    name = name_of(B)
+    (store.images.folder / name[:2] / name[2:]).unlink()
+    [kept] = store.postings.change_each([Patch("a", lambda posting: replace(posting, title="kopi"))])
+    assert getattr(kept, "outcome", kept) == "replaced"
+    with pytest.raises(ImageUnavailable, match="was not given"):
+        store.postings.put([Put(Posting("new", name_of(B)))])
+
+
 def test_images_are_kept_in_their_places(store: Store) -> None:
     """Wherever a posting is read; one that is named again keeps its first place."""
     expected = Posting("a", name_of(A), more_images=(name_of(B), name_of(C)))

@@ -144,7 +144,7 @@ class PostingVerbs:
         given = {"title": title, "label_group": label_group, "image_phash": image_phash, "metadata": metadata}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not KEEP}
         if not isinstance(image, _Keep):
-            changes.update(image_fields(image) if any(each_image(image)) else {"image": None})
+            changes.update({"image": None} if image is None else image_fields(image))
         return Call(
             method="PATCH",
             path=_path(posting_id),

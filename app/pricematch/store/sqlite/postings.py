@@ -193,7 +193,8 @@ class SqlitePostings:
         posting = put.posting
         stored = _before(connection, posting.posting_id)
         _check(put.condition, posting.posting_id, stored)
-        for digest in map(image_digest, posting.images):
+        shown = set(stored.posting.images) if isinstance(stored, Stored) else set()  # one whose file is lost keeps it
+        for digest in map(image_digest, (it for it in posting.images if it not in shown)):
             if digest not in images and not self._images.has(digest):
                 raise ImageUnavailable(f"the image {digest.hex()} is not stored, and was not given")
         if isinstance(stored, Stored) and stored.posting == posting:

@@ -223,7 +223,9 @@ def open_store(
     path = folder / DATABASE
     if not path.exists():
         if not create:
-            raise SettingsError(f"there is no store in {folder}; name its folder with --data")
+            raise SettingsError(
+                f"there is no store in {folder}; name its folder with --data, or its namespace with --namespace"
+            )
         make_store_folder(folder)
     with store_errors(folder):
         lock = ServiceLock(folder / LOCK) if serve else None
