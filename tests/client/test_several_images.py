@@ -54,7 +54,7 @@ def test_a_posting_is_put_read_and_patched(asked: Asked, through: Through, tmp_p
     assert shown() == [GREY, RED]
     of(lambda client: client.patch("new", title="kopi"))
     assert shown() == [GREY, RED]
-    assert of(lambda client: client.patch("new", image=[])).image_urls == ()
+    assert of(lambda client: client.patch("new", image=None)).image_urls == ()
     of(lambda client: client.delete("new"))
 
 
@@ -92,8 +92,10 @@ def test_images_and_urls_are_told_apart() -> None:
     assert image_fields(urls) == {"image_url": ["https://a.example/1", "https://a.example/2"]}
     assert image_fields(b"a") == image_fields([b"a"]) == {"image": "YQ=="}
     assert image_fields((b"a", b"b")) == {"image": ["YQ==", "Yg=="]}
-    assert image_fields(None) == image_fields([]) == {}
+    assert image_fields(None) == {}
     assert each_image("a.jpg") == (["a.jpg"], [])
+    with pytest.raises(ValueError, match="None is no image"):
+        image_fields([])
     with pytest.raises(ValueError, match="got some of both"):
         image_fields([b"a", urls[0]])  # type: ignore[arg-type]
 

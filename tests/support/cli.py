@@ -1,6 +1,8 @@
 """Running `pricematch …` in the tests' own process."""
 
+import logging
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -33,6 +35,10 @@ def runner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["pricematch", *arguments])
         monkeypatch.setattr(sys, "stderr", sys.stderr)  # `main` puts another in its place
+        root = logging.getLogger()
+        monkeypatch.setattr(root, "handlers", list(root.handlers))  # `serve` writes its log to that standard error
+        monkeypatch.setattr(root, "level", root.level)
+        monkeypatch.setattr(threading, "excepthook", threading.excepthook)
         monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
         code = 0
         try:
@@ -41,6 +47,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
             code = ended.code if isinstance(ended.code, int) else 0
         sys.stderr.close()
         monkeypatch.undo()
+        logging.captureWarnings(capture=False)
         out, err = capfd.readouterr()
         return Ran(code, out, err)
 
