@@ -258,7 +258,7 @@ LINE_ENDS = b"\r\n\r\n" * (MIB // 4)
         CHUNKED + b"1\r\nx\r\n" * (MIB // 6),
         CHUNKED + b"1\r\nx\r\n0\r\n" + b"a:b\r\n" * MIB,
         HEALTH + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a:b\r\n" * MIB,
-        (HEALTH + b"\r\n") * 2000,
+        (HEALTH + b"\r\n") * 700,
     ],
     ids=["headers", "a chunk of line ends", "line ends", "single bytes", "trailers", "unread trailers", "requests"],
 )

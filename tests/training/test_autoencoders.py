@@ -51,6 +51,7 @@ def leftovers(models: Path) -> list[str]:
     return [name for name in os.listdir(models / FOLDER) if name != "lock"]  # noqa: PTH208 — hidden names too
 
 
+@pytest.mark.long
 def test_another_seed_trains_other_weights_and_versions_stand_side_by_side(
     tmp_path: Path, tiny_artefacts: TinyArtefacts
 ) -> None:
@@ -103,6 +104,7 @@ train(Path(sys.argv[1]), watch=watch)
 """
 
 
+@pytest.mark.long
 def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path, tiny_artefacts: TinyArtefacts) -> None:
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     killed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=SAFETY_SECONDS)
